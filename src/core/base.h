@@ -1,0 +1,52 @@
+/* base: what every file of the core shares: status codes, attributes, the two-word vector, checks.
+ *
+ * The core knows no Python: nothing below src/core includes Python.h. Functions return a `status`; they never
+ * print, never abort and never touch errno (platform.c restores it around system calls). `assert` is for our own
+ * bugs, a status for what the world may do.
+ *
+ * Words used everywhere: a *block* is a piece of memory with an address and a size; a *site* is (file, line,
+ * function); a *node* is a call path: (parent node, site); a *tally* is the row of counters of a call path; a
+ * *record* says which tally a live block belongs to, and how big it is.
+ */
+#ifndef MEMTALLY_BASE_H
+#define MEMTALLY_BASE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+    STATUS_OK = 0,
+    STATUS_NOMEM,   /* the system gave no memory; the structure is unchanged */
+    STATUS_FULL,    /* ids or addresses of this structure are used up; it is unchanged */
+    STATUS_INVALID, /* an argument or the data cannot be right */
+} status;
+
+#define nodiscard __attribute__((warn_unused_result))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define hot_inline static inline __attribute__((always_inline))
+#define noinline __attribute__((noinline))
+#define cold __attribute__((noinline, cold))
+
+/* Two counters that change together (bytes, blocks): one 128-bit add on every machine that has one. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+/* MEMTALLY_TINY builds shrink every starting size, so that growth, spill and wrap happen in every test. */
+#ifdef MEMTALLY_TINY
+#define SIZED(normal, tiny) (tiny)
+#else
+#define SIZED(normal, tiny) (normal)
+#endif
+
+/* Structures have a `NAME_check` that walks them and returns false where an invariant is broken: for tests. */
+
+/* Mixes the bits of a key for a power-of-two table: multiply by 2^64 / golden ratio, fold the high half down
+ * (Knuth, The Art of Computer Programming 6.4, "multiplicative hashing"). */
+hot_inline uint64_t hash_mix(uint64_t key) {
+    key *= UINT64_C(0x9E3779B97F4A7C15);
+    return key ^ (key >> 29);
+}
+
+#endif

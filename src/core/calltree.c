@@ -1,0 +1,135 @@
+/* calltree: sites and nodes by content (calltree.h). Written under the paths' lock, read by any thread. */
+#include "calltree.h"
+
+#include <string.h>
+
+/* Node ids are 28 bits wide, as the records of blocks hold them; sites are far fewer. */
+#define MOST_NODES ((size_t)1 << 28)
+#define MOST_SITES ((size_t)1 << 26)
+
+static uint64_t hash_site(const struct site *site) {
+    return hash_mix(hash_mix((uint64_t)site->file << 32 | site->function) ^ site->line);
+}
+
+static uint64_t hash_node(uint32_t parent, uint32_t site, uint32_t depth) {
+    return hash_mix(hash_mix((uint64_t)parent << 32 | site) ^ depth);
+}
+
+static uint64_t hash_of_site(const void *owner, uint32_t id) { return hash_site(site_get(owner, id)); }
+
+static uint64_t hash_of_node(const void *owner, uint32_t id) {
+    const struct node *node = node_get(owner, id);
+    return hash_node(node->parent, node->site, node->depth);
+}
+
+static status init(struct callpaths *paths, struct vmem *account) {
+    paths->account = account;
+    paths->references = 1;
+    lock_init(&paths->lock, LOCK_PATHS);
+    status result;
+    if ((result = strtab_init(&paths->strings, account)) != STATUS_OK ||
+        (result = region_init(&paths->sites, account, MOST_SITES * sizeof(struct site))) != STATUS_OK ||
+        (result = region_init(&paths->nodes, account, MOST_NODES * sizeof(struct node))) != STATUS_OK ||
+        (result = region_grow(&paths->sites, sizeof(struct site))) != STATUS_OK ||
+        (result = region_grow(&paths->nodes, sizeof(struct node))) != STATUS_OK ||
+        (result = idtable_init(&paths->site_index, account)) != STATUS_OK)
+        return result;
+    paths->site_count = paths->node_count = 1;
+    return idtable_init(&paths->node_index, account);
+}
+
+static void free_all(struct callpaths *paths) {
+    strtab_fini(&paths->strings);
+    region_fini(&paths->sites);
+    region_fini(&paths->nodes);
+    idtable_fini(&paths->site_index);
+    idtable_fini(&paths->node_index);
+    lock_fini(&paths->lock);
+    vmem_unmap(paths->account, paths, sizeof *paths);
+}
+
+struct callpaths *callpaths_new(struct vmem *account) {
+    struct callpaths *paths = vmem_map(account, sizeof *paths);
+    if (paths == NULL)
+        return NULL;
+    if (init(paths, account) != STATUS_OK) {
+        free_all(paths);
+        return NULL;
+    }
+    return paths;
+}
+
+void callpaths_retain(struct callpaths *paths) {
+    __atomic_fetch_add((uint32_t *)&paths->references, 1, __ATOMIC_RELAXED);
+}
+
+void callpaths_release(struct callpaths *paths) {
+    /* acquire-release: whoever frees sees all that the others wrote */
+    if (paths != NULL && __atomic_sub_fetch((uint32_t *)&paths->references, 1, __ATOMIC_ACQ_REL) == 0)
+        free_all(paths);
+}
+
+status site_intern_locked(struct callpaths *paths, const struct site *site, uint32_t *id) {
+    assert(lock_is_mine(&paths->lock));
+    status result = idtable_reserve(&paths->site_index, hash_of_site, paths);
+    if (result != STATUS_OK)
+        return result;
+    struct idtable *index = &paths->site_index;
+    size_t slot = idtable_first(index, hash_site(site));
+    for (uint32_t found; (found = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
+        const struct site *known = site_get(paths, found);
+        if (known->file == site->file && known->line == site->line && known->function == site->function) {
+            *id = found;
+            return STATUS_OK;
+        }
+    }
+    result = region_grow(&paths->sites, ((size_t)paths->site_count + 1) * sizeof *site);
+    if (result != STATUS_OK)
+        return result;
+    ((struct site *)paths->sites.base)[paths->site_count] = *site;
+    idtable_put(index, slot, paths->site_count);
+    *id = paths->site_count++;
+    return STATUS_OK;
+}
+
+status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth, uint32_t *id) {
+    assert(lock_is_mine(&paths->lock));
+    assert(parent < paths->node_count && site < paths->site_count);
+    status result = idtable_reserve(&paths->node_index, hash_of_node, paths);
+    if (result != STATUS_OK)
+        return result;
+    struct idtable *index = &paths->node_index;
+    size_t slot = idtable_first(index, hash_node(parent, site, depth));
+    for (uint32_t found; (found = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
+        const struct node *known = node_get(paths, found);
+        if (known->parent == parent && known->site == site && known->depth == depth) {
+            *id = found;
+            return STATUS_OK;
+        }
+    }
+    if (paths->node_count >= MOST_NODES)
+        return STATUS_FULL;
+    result = region_grow(&paths->nodes, ((size_t)paths->node_count + 1) * sizeof(struct node));
+    if (result != STATUS_OK)
+        return result;
+    ((struct node *)paths->nodes.base)[paths->node_count] = (struct node){parent, site, depth};
+    idtable_put(index, slot, paths->node_count);
+    *id = paths->node_count++;
+    return STATUS_OK;
+}
+
+bool callpaths_check(const struct callpaths *paths) {
+    for (uint32_t id = 1; id < paths->node_count; id++) {
+        const struct node *node = node_get(paths, id);
+        if (node->parent >= id || node->site >= paths->site_count)
+            return false;
+        if (node->depth == 0 || (node->parent != 0 && node->depth != node_get(paths, node->parent)->depth + 1))
+            return false;
+    }
+    for (uint32_t id = 1; id < paths->site_count; id++) {
+        const struct site *site = site_get(paths, id);
+        if (site->file >= paths->strings.count || site->function >= paths->strings.count)
+            return false;
+    }
+    return paths->node_index.count == paths->node_count - 1 && paths->site_index.count == paths->site_count - 1;
+}

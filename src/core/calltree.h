@@ -1,0 +1,63 @@
+/* calltree: every distinct call path, once.
+ *
+ *   [0]--main:12--load:40--parse:7      a node is (parent, site); its id is the call path up to and including it
+ *                  \--load:44           node 0 is the empty path
+ *
+ *   site = {file, line, function}: by content, so code made again and again by exec adds nothing
+ *
+ * `depth` is how many frames the whole stack had. When one frame is kept the parent is 0 and the depth is part of
+ * the identity: {0, site, depth}. Otherwise depth is the parent's depth + 1.
+ * Owns its nodes, sites and names (vmem); both arrays are append-only and never move. Writers hold `paths->lock`;
+ * readers need no lock for ids that they were given. Interning is O(1) expected.
+ * Fails with NOMEM or FULL, unchanged. Reference-counted: snapshots share the paths with the tracer.
+ */
+#ifndef MEMTALLY_CALLTREE_H
+#define MEMTALLY_CALLTREE_H
+
+#include "platform.h"
+#include "strtab.h"
+
+struct site {
+    uint32_t file;     /* string id */
+    uint32_t function; /* string id: the qualified name */
+    uint32_t line;     /* 1-based; 0: not known */
+};
+
+struct node {
+    uint32_t parent; /* node id */
+    uint32_t site;   /* site id */
+    uint32_t depth;
+};
+
+struct callpaths {
+    struct vmem *account; /* borrowed: outlives the paths */
+    struct lock lock;     /* rank LOCK_PATHS; protects everything below */
+    struct strtab strings;
+    struct region sites; /* struct site; id 0 is ("", "", 0) */
+    struct region nodes; /* struct node; id 0 is the root */
+    struct idtable site_index;
+    struct idtable node_index;
+    uint32_t site_count; /* ids below it are in use */
+    uint32_t node_count;
+    _Atomic uint32_t references;
+};
+
+/* One reference, the caller's. NULL where the system has no memory. */
+nodiscard struct callpaths *callpaths_new(struct vmem *account);
+void callpaths_retain(struct callpaths *paths);
+void callpaths_release(struct callpaths *paths);
+
+/* The caller holds paths->lock. */
+nodiscard status site_intern_locked(struct callpaths *paths, const struct site *site, uint32_t *id);
+nodiscard status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
+                                    uint32_t *id);
+
+static inline const struct site *site_get(const struct callpaths *paths, uint32_t id) {
+    return (const struct site *)paths->sites.base + id;
+}
+static inline const struct node *node_get(const struct callpaths *paths, uint32_t id) {
+    return (const struct node *)paths->nodes.base + id;
+}
+bool callpaths_check(const struct callpaths *paths);
+
+#endif

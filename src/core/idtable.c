@@ -1,0 +1,43 @@
+/* idtable: growth of the index in idtable.h. Called under the owner's lock. */
+#include "idtable.h"
+
+#include <string.h>
+
+enum { FIRST_SLOTS = SIZED(1024, 2) };
+
+status idtable_init(struct idtable *table, struct vmem *account) {
+    memset(table, 0, sizeof *table);
+    uint32_t *slots = vmem_map(account, FIRST_SLOTS * sizeof *slots);
+    if (slots == NULL)
+        return STATUS_NOMEM;
+    *table = (struct idtable){slots, FIRST_SLOTS - 1, 0, account};
+    return STATUS_OK;
+}
+
+void idtable_fini(struct idtable *table) {
+    if (table->slots != NULL)
+        vmem_unmap(table->account, table->slots, (table->mask + 1) * sizeof *table->slots);
+    memset(table, 0, sizeof *table);
+}
+
+status idtable_reserve(struct idtable *table, idtable_hash hash, const void *owner) {
+    if (likely((table->count + 1) * 4 <= (table->mask + 1) * 3))
+        return STATUS_OK;
+    size_t mask = table->mask * 2 + 1;
+    uint32_t *slots = vmem_map(table->account, (mask + 1) * sizeof *slots);
+    if (slots == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i <= table->mask; i++) {
+        uint32_t id = table->slots[i];
+        if (id == 0)
+            continue;
+        size_t slot = hash(owner, id) & mask;
+        while (slots[slot] != 0)
+            slot = (slot + 1) & mask;
+        slots[slot] = id;
+    }
+    vmem_unmap(table->account, table->slots, (table->mask + 1) * sizeof *slots);
+    table->slots = slots;
+    table->mask = mask;
+    return STATUS_OK;
+}

@@ -1,0 +1,39 @@
+/* idtable: which id has this content? The open-addressing index behind strtab, sites and calltree.
+ *
+ *   slots: | 0 | 17 | 0 | 3 | 9 | 0 | ...   a slot holds an id (0: empty); the content lies with the caller,
+ *                                           who says what an id hashes to
+ * Owns its slots (vmem). The caller's lock protects it. Look-up O(1) expected, at most 3/4 full.
+ * Fails only with NOMEM, unchanged. Ids are never removed.
+ */
+#ifndef MEMTALLY_IDTABLE_H
+#define MEMTALLY_IDTABLE_H
+
+#include "vmem.h"
+
+typedef uint64_t (*idtable_hash)(const void *owner, uint32_t id);
+
+struct idtable {
+    uint32_t *slots;
+    size_t mask;
+    size_t count;
+    struct vmem *account; /* borrowed */
+};
+
+nodiscard status idtable_init(struct idtable *table, struct vmem *account);
+void idtable_fini(struct idtable *table); /* also of a zeroed table */
+
+/* Makes room for one more id: the only call that can fail. `hash` recomputes hashes when the table grows. */
+nodiscard status idtable_reserve(struct idtable *table, idtable_hash hash, const void *owner);
+
+/* The slot to start at, and the one after; walk until a slot is empty or its id is the one looked for. */
+static inline size_t idtable_first(const struct idtable *table, uint64_t hash) { return hash & table->mask; }
+static inline size_t idtable_next(const struct idtable *table, size_t slot) { return (slot + 1) & table->mask; }
+
+/* Puts an id into the empty slot where its search ended; room was reserved before that search. */
+static inline void idtable_put(struct idtable *table, size_t slot, uint32_t id) {
+    assert(table->slots[slot] == 0 && id != 0);
+    table->slots[slot] = id;
+    table->count++;
+}
+
+#endif

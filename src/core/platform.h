@@ -1,0 +1,43 @@
+/* platform: the only file that asks the operating system for anything: memory and locks.
+ *
+ * Ownership: whoever reserves or maps gives back with the same size. Threads: any. Errors: NULL or false; errno is
+ * left as found, because these calls happen inside allocator hooks. Tests replace platform_reserve and
+ * platform_commit at link time (-Wl,--wrap) to make the Nth call fail.
+ */
+#ifndef MEMTALLY_PLATFORM_H
+#define MEMTALLY_PLATFORM_H
+
+#include "base.h"
+
+#include <pthread.h>
+
+size_t platform_page_size(void);
+
+/* Addresses without memory behind them; NULL where none are left. `bytes` is a multiple of the page size. */
+nodiscard void *platform_reserve(size_t bytes);
+
+/* Puts zeroed memory behind reserved addresses (page multiples); false where the system has none. */
+nodiscard bool platform_commit(void *start, size_t bytes);
+
+/* Gives addresses and the memory behind them back. */
+void platform_release(void *start, size_t bytes);
+
+/* Locks, in the order in which they may be taken while another is held (lower first). Held for microseconds,
+ * never while waiting for anything else, so any thread may take them inside a hook, with or without a GIL. */
+enum lock_rank { LOCK_SIDE, LOCK_PATHS };
+
+struct lock {
+    pthread_mutex_t mutex;
+    enum lock_rank rank;
+#ifndef NDEBUG
+    _Atomic(uintptr_t) holder;
+#endif
+};
+
+void lock_init(struct lock *lock, enum lock_rank rank);
+void lock_fini(struct lock *lock);
+void lock_acquire(struct lock *lock);
+void lock_release(struct lock *lock);
+bool lock_is_mine(const struct lock *lock); /* for asserts: always true in release builds */
+
+#endif

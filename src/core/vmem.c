@@ -1,0 +1,83 @@
+/* vmem: see vmem.h. Any thread may map; a region is used under its structure's protector. */
+#include "vmem.h"
+#include "platform.h"
+
+#include <string.h>
+
+enum { VMEM_STEP = SIZED(64 * 1024, 4096) };
+
+static size_t whole_pages(size_t bytes) {
+    size_t page = platform_page_size();
+    return (bytes + page - 1) & ~(page - 1);
+}
+
+static void account_add(struct vmem *account, size_t bytes) {
+    __atomic_fetch_add((size_t *)&account->bytes, bytes, __ATOMIC_RELAXED);
+}
+
+static void account_sub(struct vmem *account, size_t bytes) {
+    __atomic_fetch_sub((size_t *)&account->bytes, bytes, __ATOMIC_RELAXED);
+}
+
+size_t vmem_bytes(const struct vmem *account) {
+    return __atomic_load_n((const size_t *)&account->bytes, __ATOMIC_RELAXED);
+}
+
+void *vmem_map(struct vmem *account, size_t bytes) {
+    size_t size = whole_pages(bytes);
+    void *start = platform_reserve(size);
+    if (start == NULL)
+        return NULL;
+    if (!platform_commit(start, size)) {
+        platform_release(start, size);
+        return NULL;
+    }
+    account_add(account, size);
+    return start;
+}
+
+void vmem_unmap(struct vmem *account, void *start, size_t bytes) {
+    if (start == NULL)
+        return;
+    size_t size = whole_pages(bytes);
+    account_sub(account, size);
+    platform_release(start, size);
+}
+
+status region_init(struct region *region, struct vmem *account, size_t most) {
+    memset(region, 0, sizeof *region);
+    /* An address space limit (ulimit -v) may refuse the full size: a smaller region only fills up sooner. */
+    for (size_t size = whole_pages(most); size >= VMEM_STEP; size = whole_pages(size / 2)) {
+        region->base = platform_reserve(size);
+        if (region->base != NULL) {
+            region->reserved = size;
+            region->account = account;
+            return STATUS_OK;
+        }
+        if (size <= (size_t)platform_page_size())
+            break;
+    }
+    return STATUS_NOMEM;
+}
+
+void region_fini(struct region *region) {
+    if (region->base == NULL)
+        return;
+    account_sub(region->account, region->committed);
+    platform_release(region->base, region->reserved);
+    memset(region, 0, sizeof *region);
+}
+
+status region_grow_slow(struct region *region, size_t bytes) {
+    if (bytes > region->reserved)
+        return STATUS_FULL;
+    size_t wanted = (bytes + VMEM_STEP - 1) / VMEM_STEP * VMEM_STEP;
+    if (wanted > region->reserved)
+        wanted = region->reserved;
+    size_t more = wanted - region->committed;
+    if (!platform_commit(region->base + region->committed, more))
+        return STATUS_NOMEM;
+    region->committed = wanted;
+    account_add(region->account, more);
+    return STATUS_OK;
+}
