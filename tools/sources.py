@@ -1,0 +1,96 @@
+"""Keeps the lists of files in the meson.build files equal to what is in the tree.
+
+    python tools/sources.py            say which lists are not complete; exit code 1 if one is not
+    python tools/sources.py --write    mend them
+
+A list is what stands between `NAME = files(` (or the first `files(` after `# list: NAME`) and the next `)`.
+"""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MAIN = re.compile(r"^int\s+main\s*\(", re.MULTILINE)
+
+
+def wanted():
+    """Yields (the meson.build, the name of the list, the files that belong into it)."""
+    for folder in ("core", "cpython", "types"):
+        place = ROOT / "src" / folder
+        names = [path.relative_to(place).as_posix() for path in place.rglob("*.c")]
+        yield place / "meson.build", folder + "_sources", names
+    place = ROOT / "tests" / "core"
+    programs = {path.name: bool(MAIN.search(path.read_text(encoding="utf-8"))) for path in place.glob("*.c")}
+    yield (
+        place / "meson.build",
+        "core_test_programs",
+        [name for name, is_program in programs.items() if is_program],
+    )
+    yield (
+        place / "meson.build",
+        "core_test_support",
+        [name for name, is_program in programs.items() if not is_program],
+    )
+
+
+def package_lists():
+    """Yields (folder inside the package, its files to install), the package's own folder first."""
+    place = ROOT / "memtally"
+    by_folder = {"": []}
+    for path in sorted(place.rglob("*")):
+        if path.suffix in (".py", ".pyi", ".typed") and "__pycache__" not in path.parts:
+            inside = path.relative_to(place)
+            by_folder.setdefault(inside.parent.as_posix().removeprefix("."), []).append(inside.as_posix())
+    yield from sorted(by_folder.items())
+
+
+def listed(names, indent):
+    return "".join(f"{indent}'{name}',\n" for name in sorted(names))
+
+
+def with_list(text, name, names):
+    """The text of a meson.build with the list `name` replaced."""
+    pattern = re.compile(rf"^{name} = files\(\n.*?^\)", re.MULTILINE | re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"tools/sources.py: no list {name}")
+    return pattern.sub(lambda _: f"{name} = files(\n{listed(names, '  ')})", text)
+
+
+def package_text(text):
+    """memtally/meson.build: its first comment stays, everything after it is written anew."""
+    comment = [line for line in text.splitlines(keepends=True) if line.startswith("#")][:1]
+    parts = ["".join(comment)]
+    for folder, names in package_lists():
+        subdir = "memtally" + ("/" + folder if folder else "")
+        parts.append(f"py.install_sources(\n  files(\n{listed(names, '    ')}  ),\n  subdir: '{subdir}')\n")
+    if (ROOT / "memtally/startup/memtally-startup.pth").exists():
+        parts.append(
+            "# Read by `site` at start-up, so it lies beside the package and not inside it.\n"
+            "py.install_sources(files('startup/memtally-startup.pth'))\n"
+        )
+    return "\n".join(parts)
+
+
+def main(arguments):
+    write = arguments == ["--write"]
+    texts = {}
+    for file, name, names in wanted():
+        texts[file] = with_list(texts.get(file) or file.read_text(encoding="utf-8"), name, names)
+    package = ROOT / "memtally" / "meson.build"
+    texts[package] = package_text(package.read_text(encoding="utf-8"))
+    stale = [file for file, text in texts.items() if text != file.read_text(encoding="utf-8")]
+    for file in stale:
+        place = file.relative_to(ROOT).as_posix()
+        if write:
+            file.write_text(texts[file], encoding="utf-8")
+            print(f"{place}: written")
+        else:
+            print(
+                f"{place}: a list differs from what is in the tree; `python tools/sources.py --write` mends it"
+            )
+    return 1 if stale and not write else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
