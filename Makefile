@@ -1,0 +1,36 @@
+# What to type. Everything else is in tools/; `make help` shows this list.
+#
+#   PYTHON   the interpreter to build for and to test with (default: python3); each has an environment of its
+#            own under .venv/ and a build folder of its own under build/, so changing over rebuilds nothing
+#   ARGS     passed on to the demo, to pytest or to the benchmark
+#   SLOW=1   run the tests marked `slow` as well
+#   WERROR=0 let a compiler's warnings be warnings
+
+PYTHON ?= python3
+export ARGS SLOW WERROR
+
+.PHONY: help demo test sanitize lint bench build package clean distclean
+
+help:
+	@echo "make demo      build memtally and see where a real program's memory goes"
+	@echo "make test      run every test: the core's in C, the package's, CPython's own"
+	@echo "make sanitize  run the core's tests under AddressSanitizer, UBSan and ThreadSanitizer"
+	@echo "make lint      check format, types, stubs and the house rules"
+	@echo "make bench     compare with no tracer and with the standard one (minutes)"
+	@echo "make build     build and install into .venv/, and say which interpreter has it"
+	@echo "make package   install from a source archive in a clean environment, and try it"
+	@echo "make clean     remove what was built        make distclean   and the environments"
+	@echo ""
+	@echo "PYTHON=python3.13 chooses the interpreter (3.11 or newer), ARGS=... is passed on."
+
+demo test sanitize lint bench build package:
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+	  echo "memtally: no interpreter '$(PYTHON)': name one with PYTHON=..., or: apt-get install python3" >&2; exit 2; }
+	@"$(PYTHON)" tools/dev.py $@
+
+clean:
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis memtally/_core*.so
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	@rm -rf .venv

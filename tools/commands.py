@@ -1,0 +1,70 @@
+"""The commands of the Makefile, each a function that returns the exit code."""
+
+import os
+import shlex
+import sys
+
+import core_tests
+import environment
+import python_tests
+from steps import ROOT, Counts, Failed, Missing, say
+
+
+def demo() -> int:
+    """Builds memtally and runs the demonstration with it."""
+    environment.prepare()
+    return environment.run([environment.PYTHON, ROOT / "demo" / "run.py", *arguments()])
+
+
+def test() -> int:
+    """Runs every test there is; the last line counts them all."""
+    environment.prepare("test")
+    counts = Counts()
+    counts += core_tests.run("plain")
+    counts += python_tests.run()
+    return counts.close()
+
+
+def sanitize() -> int:
+    """Runs the core's tests under the sanitizers, each with the real and with tiny constants."""
+    with environment.locked():
+        environment.make_venv()
+        environment.require("build")
+    counts = Counts()
+    for variant in ("asan", "tsan"):
+        counts += core_tests.run(variant)
+    return counts.close()
+
+
+def bench() -> int:
+    """Compares run time and memory with no tracer and with the standard one."""
+    environment.prepare()
+    return environment.run([environment.PYTHON, ROOT / "benchmarks" / "compare.py", *arguments()])
+
+
+def build() -> int:
+    """Builds and installs, and says which interpreter has it."""
+    environment.prepare()
+    say(str(environment.PYTHON.relative_to(ROOT)))
+    return 0
+
+
+def arguments() -> list[str]:
+    """What the user gave in ARGS."""
+    return shlex.split(os.environ.get("ARGS", ""))
+
+
+COMMANDS = {function.__name__: function for function in (demo, test, sanitize, bench, build)}
+
+
+def main(words: list[str]) -> int:
+    """Runs the command that is named. 2: something is missing; 1: something failed."""
+    try:
+        return COMMANDS[words[0]]()
+    except Missing as missing:
+        print(f"memtally: {missing}", file=sys.stderr)
+        return 2
+    except Failed:
+        return 1
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,104 @@
+"""The core's C tests: built without Python in build/KEY/core-VARIANT, run by `meson test`, each test counted."""
+
+import json
+import pathlib
+import re
+import time
+
+import environment
+import toolchain
+from steps import ROOT, Counts, Failed, quietly, say, step
+
+PLAIN = ["-Db_ndebug=false", "-Ddebug=true"]
+SANITIZED = [*PLAIN, "-Doptimization=1", "-Db_lundef=false"]
+VARIANTS = {
+    "plain": PLAIN,
+    "asan": [*SANITIZED, "-Db_sanitize=address,undefined", "-Dc_args=-fno-sanitize-recover=all"],
+    "tsan": [*SANITIZED, "-Db_sanitize=thread"],
+}
+TITLES = {
+    "plain": "core tests",
+    "asan": "core tests under AddressSanitizer and UBSan",
+    "tsan": "core tests under ThreadSanitizer",
+}
+OK = re.compile(r"^\[ +OK \] ", re.MULTILINE)
+BAD = re.compile(r"^\[  (?:FAILED|ERROR) +\] (?!\d+ test)(\S+)", re.MULTILINE)
+SKIPPED = re.compile(r"^\[  SKIPPED \] (?!\d+ test)(\S+)", re.MULTILINE)
+
+
+def build(variant: str) -> pathlib.Path:
+    """Builds the test programs of a variant, only what changed; its folder."""
+    folder = environment.BUILD / f"core-{variant}"
+    options = [
+        "-Dextension=false",
+        "-Dcore_tests=true",
+        f"-Dwerror={'true' if environment.werror() else 'false'}",
+    ]
+    if not (folder / "build.ninja").exists():
+        command = [
+            environment.VENV / "bin" / "meson",
+            "setup",
+            "--wipe",
+            folder,
+            ROOT,
+            *options,
+            *VARIANTS[variant],
+        ]
+        if not (folder / "meson-private").exists():
+            command.remove("--wipe")
+        step(
+            f"configuring the {TITLES[variant]}",
+            command,
+            log=f"core-{variant}-setup",
+            env=environment.bin_path(),
+        )
+    command = [environment.VENV / "bin" / "ninja", "-C", folder]
+    step(f"building the {TITLES[variant]}", command, log=f"core-{variant}-build", env=environment.bin_path())
+    return folder
+
+
+def run(variant: str) -> Counts:
+    """Builds and runs the core's tests; what fails is shown."""
+    title = TITLES[variant]
+    if not toolchain.check_cmocka():
+        say(f"{title}: FAILED, they need cmocka")
+        return Counts(failed=1)
+    try:
+        with environment.locked():
+            folder = build(variant)
+    except Failed:
+        say(f"{title}: FAILED, they do not build")
+        return Counts(failed=1)
+    results = folder / "meson-logs" / "testlog.json"
+    results.unlink(missing_ok=True)
+    command = [environment.VENV / "bin" / "meson", "test", "-C", folder, "--no-rebuild"]
+    began = time.monotonic()
+    quietly(f"running the {title}", command, log=f"core-{variant}", env=environment.bin_path())
+    counts = Counts()
+    if results.exists():
+        for line in results.read_text(encoding="utf-8").splitlines():
+            counts += program_counts(json.loads(line))
+    if not counts.passed and not counts.failed:
+        say(f"{title}: FAILED, no test ran; see build/logs/core-{variant}.log")
+        return Counts(failed=1)
+    say(f"{title}: {counts} in {time.monotonic() - began:.1f} s")
+    return counts
+
+
+def program_counts(result: dict) -> Counts:
+    """What one test program did: its cmocka tests counted one by one, a crash as one failure."""
+    output = (result.get("stdout") or "") + (result.get("stderr") or "")
+    name = f"{'/'.join(result.get('suite') or [])} {result['name']}".strip()
+    bad = set(BAD.findall(output))
+    skipped = SKIPPED.findall(output)
+    counts = Counts(len(OK.findall(output)), len(bad), len(set(skipped)))
+    if result["result"] not in ("OK", "EXPECTEDFAIL", "SKIP") and not bad:
+        counts.failed += 1
+    elif not counts.passed and not counts.failed and not counts.skipped:
+        counts.failed += 1
+        output += "\nthe program ran no test"
+    for test in skipped:
+        say(f"  SKIPPED {name}: {test}")
+    if counts.failed:
+        say(f"--- {name}: {result['result']}, exit code {result.get('returncode')}\n{output.rstrip()}\n---")
+    return counts

@@ -1,0 +1,151 @@
+"""The virtual environment and the build of one interpreter: .venv/KEY and build/KEY, made when needed, kept after.
+
+Whoever holds the lock of a KEY may change these two folders; nobody needs it to use them.
+"""
+
+import collections.abc
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+import sysconfig
+
+import toolchain
+from steps import ROOT, Failed, say, step
+
+PACKAGE_INPUTS = ("src", "include", "memtally", "meson.build", "meson.options", "pyproject.toml", "LICENSE")
+
+
+def key() -> str:
+    """Names this interpreter: two of the same version in different places are two."""
+    place = hashlib.sha256(os.path.realpath(sys.base_exec_prefix).encode()).hexdigest()[:6]
+    version = ".".join(map(str, sys.version_info[:3]))
+    return f"{sys.implementation.name}-{version}{getattr(sys, 'abiflags', '')}-{place}"
+
+
+VENV = ROOT / ".venv" / key()
+BUILD = ROOT / "build" / key()
+PYTHON = VENV / "bin" / "python"
+
+
+def bin_path() -> dict[str, str]:
+    """The environment variables with which the tools of the virtual environment are found first."""
+    return {"PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+@contextlib.contextmanager
+def locked() -> collections.abc.Iterator[None]:
+    """Keeps a second `make` for the same interpreter waiting until this one has built."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "lock", "wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("  another make is building; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def log(name: str) -> str:
+    """The name of a log of this interpreter."""
+    return f"{key()}-{name}"
+
+
+def make_venv() -> None:
+    """The virtual environment. A half-made one (interrupted) is made anew."""
+    stamp = VENV / "complete"
+    if stamp.exists() and PYTHON.exists():
+        return
+    toolchain.check_interpreter()
+    toolchain.check_compiler()
+    command = [sys.executable, "-m", "venv", "--clear", VENV]
+    step(f"making .venv/{VENV.name}", command, log=log("venv"))
+    stamp.touch()
+
+
+def require(kind: str) -> None:
+    """Installs tools/requirements-KIND.txt into the environment, unless they are there already."""
+    wanted = (ROOT / "tools" / f"requirements-{kind}.txt").read_text(encoding="ascii")
+    stamp = VENV / f"requirements-{kind}"
+    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        return
+    names = wanted.split()
+    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install"]
+    step(f"installing the tools to {kind}", [*pip, *names], log=log(f"requirements-{kind}"))
+    stamp.write_text(wanted, encoding="ascii")
+
+
+def fingerprint() -> str:
+    """Changes when a file that the package is made of, or a flag, changes."""
+    digest = hashlib.sha256(repr((werror(), os.environ.get("CC"), os.environ.get("CFLAGS"))).encode())
+    for name in PACKAGE_INPUTS:
+        place = ROOT / name
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and path.suffix not in (".pyc", ".so"):
+                status = path.stat()
+                digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def werror() -> bool:
+    """Whether a compiler's warning ends the build."""
+    return os.environ.get("WERROR", "") not in ("0", "false", "no")
+
+
+def install() -> None:
+    """Builds memtally in build/KEY/meson and installs it, if something changed since the last time."""
+    stamp = BUILD / "installed"
+    wanted = fingerprint()
+    if stamp.exists() and (VENV / "installed").exists() and stamp.read_text(encoding="ascii") == wanted:
+        link_into_tree()
+        return
+    stamp.unlink(missing_ok=True)
+    settings = [f"build-dir={BUILD / 'meson'}", "setup-args=-Ddebug=true"]
+    settings += [f"setup-args=-Dwerror={'true' if werror() else 'false'}"]
+    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install"]
+    command = [*pip, "--no-build-isolation", "--no-deps", "--force-reinstall"]
+    command += [word for setting in settings for word in ("-C", setting)]
+    step("building memtally", [*command, "."], log=log("build"), env=bin_path())
+    (VENV / "installed").touch()
+    stamp.write_text(wanted, encoding="ascii")
+    link_into_tree()
+
+
+def link_into_tree() -> None:
+    """Links the built module into memtally/, so that `import memtally` works in the root folder as well, where
+    Python finds the folder before the installed package."""
+    name = "_core" + sysconfig.get_config_var("EXT_SUFFIX")
+    built = BUILD / "meson" / "src" / name
+    link = ROOT / "memtally" / name
+    target = os.path.relpath(built, link.parent)
+    if link.is_symlink() and os.readlink(link) == target:
+        return
+    fresh = link.with_name(f".{name}.{os.getpid()}")
+    fresh.symlink_to(target)
+    fresh.replace(link)
+
+
+def prepare(*kinds: str) -> None:
+    """Everything that a command needs: the environment, its tools, memtally built and installed."""
+    with locked():
+        make_venv()
+        for kind in ("build", *kinds):
+            require(kind)
+        install()
+
+
+def run(command: list[str | pathlib.Path]) -> int:
+    """Runs a command with the tools of the environment, its output shown as it comes."""
+    return subprocess.run(
+        [str(word) for word in command], cwd=ROOT, env=os.environ | bin_path(), check=False
+    ).returncode
+
+
+def need(code: int, what: str) -> None:
+    """Raises Failed where a command that shows its own output failed."""
+    if code != 0:
+        say(f"{what}: failed with exit code {code}")
+        raise Failed(what)

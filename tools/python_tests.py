@@ -1,0 +1,38 @@
+"""The tests in Python, run by pytest; the counts come from its report file, not from its words."""
+
+import os
+import shlex
+import xml.etree.ElementTree as ElementTree
+
+import environment
+from steps import Counts, say
+
+SECONDS = 1500
+
+
+def run() -> Counts:
+    """Runs pytest over tests/ (or over ARGS), its output shown as it comes."""
+    report = environment.BUILD / "pytest.xml"
+    report.unlink(missing_ok=True)
+    command = [environment.VENV / "bin" / "pytest", "-q", f"--junitxml={report}"]
+    slow = os.environ.get("SLOW", "") not in ("", "0")
+    if not slow:
+        command += ["-m", "not slow"]
+    code = environment.run([*command, *shlex.split(os.environ.get("ARGS", ""))])
+    counts = read(report) if report.exists() else Counts()
+    if code != 0 and not counts.failed:
+        say(f"pytest: FAILED with exit code {code}")
+        counts.failed += 1
+    if not slow:
+        say("Tests marked slow are left out; SLOW=1 runs them too.")
+    return counts
+
+
+def read(report: os.PathLike[str]) -> Counts:
+    """The counts in a report of pytest."""
+    counts = Counts()
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        tests, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        counts += Counts(tests - skipped - failed, failed, skipped)
+    return counts
