@@ -1,0 +1,60 @@
+"""The commands of `memtally`, one module each: add a module with the same four names, and its name to COMMANDS.
+
+    HELP        one line for the list of commands
+    DESCRIPTION, EPILOG   what `memtally COMMAND --help` says above and below its options: the epilog has an example
+    add_arguments(parser)
+    execute(options) -> exit status
+"""
+
+import argparse
+import importlib
+import sys
+from typing import NoReturn
+
+COMMANDS = ("run",)
+
+USAGE_ERROR = 2
+"""Exit status for a command line that cannot be carried out, as argparse and python have it."""
+
+DESCRIPTION = "Where does my Python program's memory go? memtally traces every allocation, cheaply."
+EPILOG = """\
+example:
+  memtally run script.py          instead of: python script.py
+
+The same tracer in your own program:
+  import memtally as tracemalloc
+
+`memtally COMMAND --help` has an example for every command.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line, and whose help keeps the line breaks of its texts."""
+
+    def __init__(self, **options: object) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        fail(f"{message} (try: {self.prog} --help)", USAGE_ERROR)
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Say one line on stderr and leave with STATUS."""
+    print(f"memtally: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def build_parser() -> Parser:
+    """The parser of the whole command line; `options.execute` is the chosen command's function, or None."""
+    parser = Parser(prog="memtally", description=DESCRIPTION, epilog=EPILOG)
+    parser.set_defaults(execute=None)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name in COMMANDS:
+        command = importlib.import_module(f"{__name__}.{name}")
+        subparser = subparsers.add_parser(
+            name, help=command.HELP, description=command.DESCRIPTION, epilog=command.EPILOG
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(execute=command.execute)
+    return parser

@@ -1,0 +1,1 @@
+"""What memtally shows, one kind of report a module."""

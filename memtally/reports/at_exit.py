@@ -1,0 +1,109 @@
+"""The end of `memtally run`: saves the snapshot and prints the tables when the traced program exits.
+
+Registered with atexit before the program's first line, so that it runs after everything the program registers.
+Nothing here may change how the program ends: whatever goes wrong becomes one line on stderr. What the tables need
+(linecache and the like) is imported only after tracing has stopped, so that none of it is in them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+import memtally
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported: the program should find the sys.modules that python gives it
+    from typing import TextIO
+
+_RUNS_NO_FILE = ("", "-", "-c")
+"""sys.argv[0] where python runs a string or its standard input, and so gives `__main__` no loader of its own."""
+
+
+def register(output: str) -> None:
+    """Report when this process exits; write the snapshot to the file OUTPUT, if that is not empty."""
+    reads_file = bool(sys.argv) and sys.argv[0] not in _RUNS_NO_FILE
+    atexit.register(_at_exit, output, os.getpid(), _main_loader() if reads_file else None)
+
+
+def _at_exit(output: str, process: int, unstarted: object) -> None:
+    if os.getpid() != process:  # a forked child that leaves through sys.exit: the report is its parent's
+        return
+    snapshots = None
+    if memtally.is_tracing():
+        snapshots = memtally.take_snapshot(view="peak"), memtally.take_snapshot()
+        memtally.stop()
+    if not _program_began(unstarted):
+        return
+    _flush_stdout()
+    stream = sys.__stderr__ if sys.__stderr__ and not sys.__stderr__.closed else None
+    if snapshots is None:
+        _say(stream, "no table" + " and no file" * bool(output) + ": the program itself called memtally.stop()")
+        return
+    peak, live = snapshots
+    if output:
+        _save(live, output, stream)
+    if stream:
+        try:
+            _print_tables(peak, live, stream)
+        except Exception as error:
+            _say(stream, f"no table: {type(error).__name__}: {error}")
+
+
+def _main_loader() -> object:
+    return getattr(sys.modules.get("__main__"), "__loader__", None)
+
+
+def _program_began(unstarted: object) -> bool:
+    """Whether python got as far as the program's first line; if not, its error message is all there is to say.
+
+    UNSTARTED is the loader that `__main__` has before python finds the program's file, or None if it needs none.
+    """
+    if getattr(sys, "last_type", None) is not None and sys.last_traceback is None:
+        return False  # it could not be compiled: an uncaught exception that went through no frame
+    return unstarted is None or _main_loader() is not unstarted
+
+
+def _flush_stdout() -> None:
+    """Let what the program printed come before the tables; if it cannot be written, python will say so itself."""
+    try:
+        sys.stdout.flush()
+    except Exception:
+        pass
+
+
+def _say(stream: TextIO | None, message: str) -> None:
+    if stream:
+        print(f"memtally: {message}", file=stream)
+
+
+def _save(snapshot: memtally.Snapshot, path: str, stream: TextIO | None) -> None:
+    """Write the snapshot to PATH: whole under that name, or not at all."""
+    replace = os.path.isfile(path) or not os.path.exists(path)  # else a device or a pipe: written directly
+    part = f"{path}.{os.getpid()}.part" if replace else path
+    try:
+        try:
+            snapshot.dump(part)
+            if replace:
+                os.replace(part, path)
+        finally:
+            if replace and os.path.exists(part):
+                os.unlink(part)
+    except Exception as error:
+        _say(stream, f"snapshot not saved: {error}")
+    else:
+        _say(stream, f"snapshot saved to {path}")
+
+
+def _print_tables(peak: memtally.Snapshot, live: memtally.Snapshot, stream: TextIO) -> None:
+    from memtally.reports import table
+
+    style = table.style_of(stream)
+    own = os.path.dirname(memtally.__file__) + os.sep
+    lines = []
+    for title, snapshot in (("At the peak", peak), ("Live at exit", live)):
+        rows = [row for row in snapshot.statistics("lineno") if not row.traceback[0].filename.startswith(own)]
+        lines += ["", *table.lines(title, rows, style)]
+    stream.write("\n".join(lines) + "\n")
+    stream.flush()

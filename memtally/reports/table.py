@@ -1,0 +1,181 @@
+"""A plain table of the lines that hold the most memory: how much, how often, where, and the line itself.
+
+On a terminal it fits the width: in one line a row where that is wide enough, else with the source line below.
+Anywhere else it is plain text in full length that does not depend on the surroundings.
+"""
+
+import linecache
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from memtally import Frame, Statistic
+
+LIMIT = 10
+"""Rows in a table; what the others hold together is the last row."""
+ONE_LINE = 120
+"""Columns a terminal needs for place, function and source side by side."""
+HEADINGS = ("bytes", "share", "blocks", "average", "place", "function", "source")
+NUMBERS = 4
+"""How many of the columns are numbers; these never get shortened."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How to write a table: in WIDTH columns (None: as wide as it gets), with or without COLOUR."""
+
+    width: int | None = None
+    colour: bool = False
+
+    def paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
+
+
+BOLD, DIM = "1", "2"
+
+
+def style_of(stream: TextIO) -> Style:
+    """The style that fits STREAM and the environment (COLUMNS, NO_COLOR, TERM)."""
+    if not stream.isatty():
+        return Style()
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else 0
+    if width == 0:
+        try:
+            width = os.get_terminal_size(stream.fileno()).columns or 80
+        except OSError:
+            width = 80
+    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    return Style(max(width, 40), colour)
+
+
+def lines(title: str, statistics: Sequence[Statistic], style: Style) -> list[str]:
+    """The table of the first LIMIT of STATISTICS (largest first, by line), as lines of text without newlines."""
+    size = sum(row.size for row in statistics)
+    count = sum(row.count for row in statistics)
+    heading = f"{title}: {size_text(size)} in {_plural(count, 'block')}"
+    if not statistics:
+        return [style.paint(BOLD, heading)]
+    rows = [HEADINGS, *(_cells(row, size) for row in statistics[:LIMIT])]
+    others = statistics[LIMIT:]
+    if others:
+        rest = _plural(len(others), "other line")
+        rest_size, rest_count = sum(row.size for row in others), sum(row.count for row in others)
+        rows.append((*_number_cells(rest_size, rest_count, size), f"({rest})", "", ""))
+    return [style.paint(BOLD, heading), *_align(rows, style)]
+
+
+def size_text(size: float) -> str:
+    """SIZE bytes for people: "512 B", "1.5 KiB", "20.0 MiB"."""
+    if size < 1023.5:
+        return f"{size:.0f} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1023.95:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:,.1f} TiB"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
+def _cells(row: Statistic, total: int) -> tuple[str, ...]:
+    frame = row.traceback[0]
+    words = (_place(frame), frame.function or "", _source(frame))
+    return (*_number_cells(row.size, row.count, total), *map(_printable, words))
+
+
+def _number_cells(size: int, count: int, total: int) -> tuple[str, ...]:
+    return size_text(size), f"{size / (total or 1):.1%}", f"{count:,}", size_text(size / (count or 1))
+
+
+def _real_name(filename: str) -> str:
+    """The file of a module that is frozen into the interpreter: "<frozen a.b>" is a/b.py of the library."""
+    if filename.startswith("<frozen ") and filename.endswith(">"):
+        return os.path.join(os.path.dirname(os.__file__), *filename[8:-1].split(".")) + ".py"
+    return filename
+
+
+def _place(frame: Frame) -> str:
+    """File and line, the file as an import would find it: without the folder on sys.path that it lies in."""
+    if frame.filename == "<unknown>":
+        return "(no Python frame)"
+    name = _real_name(frame.filename)
+    folders = [path for path in [os.path.dirname(os.__file__), *sys.path] if isinstance(path, str) and path]
+    for folder in sorted(folders, key=len, reverse=True):
+        if name.startswith(folder.rstrip(os.sep) + os.sep):
+            name = name[len(folder.rstrip(os.sep)) + 1 :]
+            break
+    return f"{name}:{frame.lineno}"
+
+
+def _source(frame: Frame) -> str:
+    """The source line, or "" where there is none to be had."""
+    name = _real_name(frame.filename)
+    line = linecache.getline(name, frame.lineno)
+    if line:
+        return line.strip()
+    for module in list(sys.modules.values()):  # a module in a zip file: only its loader can read it
+        if getattr(module, "__file__", None) == name:
+            return linecache.getline(name, frame.lineno, vars(module)).strip()
+    return ""
+
+
+def _printable(text: str) -> str:
+    """TEXT as it may go to a terminal: file names and source lines can hold control characters."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
+
+
+def _align(rows: list[tuple[str, ...]], style: Style) -> Iterable[str]:
+    widths = [max(_columns(row[i]) for row in rows) for i in range(len(HEADINGS))]
+    indent = sum(widths[:NUMBERS]) + 2 * NUMBERS
+    below = style.width is not None and style.width < ONE_LINE
+    if style.width is not None:
+        _squeeze(widths, style.width - indent, below)
+    for row in rows:
+        numbers = "  ".join(" " * (width - len(cell)) + cell for cell, width in zip(row, widths[:NUMBERS]))
+        place, function, source = (
+            _fit(cell, width, keep_end)
+            for cell, width, keep_end in zip(row[NUMBERS:], widths[NUMBERS:], (True, True, False))
+        )
+        paint = DIM if row is HEADINGS else ""
+        head = f"{numbers}  {place}  {function}"
+        if below:
+            yield style.paint(DIM, head.rstrip()) if paint else head.rstrip()
+            if source.strip() and not paint:
+                yield style.paint(DIM, " " * indent + source.rstrip())
+        elif paint:
+            yield style.paint(DIM, f"{head}  {source}".rstrip())
+        else:
+            yield f"{head}  {style.paint(DIM, source.rstrip())}".rstrip()
+
+
+def _squeeze(widths: list[int], room: int, below: bool) -> None:
+    """Shrink the columns of words in WIDTHS to ROOM; BELOW, the source line has the room for itself."""
+    place, function, source = range(NUMBERS, NUMBERS + 3)
+    most = room - 2 if below else room * 11 // 20
+    if widths[place] + widths[function] > most:
+        widths[function] = max(min(widths[function], most * 2 // 5), most - widths[place])
+        widths[place] = min(widths[place], most - widths[function])
+    left = room if below else room - widths[place] - widths[function] - 4
+    widths[source] = min(widths[source], max(left, 10))
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal TEXT takes."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def _fit(text: str, width: int, keep_end: bool) -> str:
+    """TEXT in exactly WIDTH columns: filled with blanks, or cut with "..." at its start or its end."""
+    if _columns(text) > width:
+        while _columns(text) > max(width - 3, 0):
+            text = text[1:] if keep_end else text[:-1]
+        text = "..." + text if keep_end else text + "..."
+    return text + " " * (width - _columns(text))
