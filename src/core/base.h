@@ -27,8 +27,8 @@ typedef enum {
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define hot_inline static inline __attribute__((always_inline))
-#define noinline __attribute__((noinline))
-#define cold __attribute__((noinline, cold))
+#define out_of_line __attribute__((__noinline__))
+#define cold_path __attribute__((__noinline__, __cold__))
 
 /* Two counters that change together (bytes, blocks): one 128-bit add on every machine that has one. */
 typedef uint64_t pair __attribute__((vector_size(16)));

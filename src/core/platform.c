@@ -27,6 +27,12 @@ bool platform_commit(void *start, size_t bytes) {
     return done;
 }
 
+void platform_keep_small_pages(void *start, size_t bytes) {
+    int saved = errno;
+    (void)madvise(start, bytes, MADV_NOHUGEPAGE);
+    errno = saved;
+}
+
 void platform_release(void *start, size_t bytes) {
     int saved = errno;
     munmap(start, bytes);

@@ -19,6 +19,9 @@ nodiscard void *platform_reserve(size_t bytes);
 /* Puts zeroed memory behind reserved addresses (page multiples); false where the system has none. */
 nodiscard bool platform_commit(void *start, size_t bytes);
 
+/* A touched page must not bring a huge one with it. A hint: its failure changes nothing. */
+void platform_keep_small_pages(void *start, size_t bytes);
+
 /* Gives addresses and the memory behind them back. */
 void platform_release(void *start, size_t bytes);
 

@@ -11,11 +11,11 @@ static size_t whole_pages(size_t bytes) {
     return (bytes + page - 1) & ~(page - 1);
 }
 
-static void account_add(struct vmem *account, size_t bytes) {
+void vmem_count(struct vmem *account, size_t bytes) {
     __atomic_fetch_add((size_t *)&account->bytes, bytes, __ATOMIC_RELAXED);
 }
 
-static void account_sub(struct vmem *account, size_t bytes) {
+void vmem_uncount(struct vmem *account, size_t bytes) {
     __atomic_fetch_sub((size_t *)&account->bytes, bytes, __ATOMIC_RELAXED);
 }
 
@@ -23,24 +23,38 @@ size_t vmem_bytes(const struct vmem *account) {
     return __atomic_load_n((const size_t *)&account->bytes, __ATOMIC_RELAXED);
 }
 
-void *vmem_map(struct vmem *account, size_t bytes) {
-    size_t size = whole_pages(bytes);
+static void *map_zeroed(size_t size) {
     void *start = platform_reserve(size);
-    if (start == NULL)
-        return NULL;
-    if (!platform_commit(start, size)) {
+    if (start != NULL && !platform_commit(start, size)) {
         platform_release(start, size);
         return NULL;
     }
-    account_add(account, size);
     return start;
 }
+
+void *vmem_map(struct vmem *account, size_t bytes) {
+    size_t size = whole_pages(bytes);
+    void *start = map_zeroed(size);
+    if (start != NULL)
+        vmem_count(account, size);
+    return start;
+}
+
+void *vmem_map_sparse(size_t bytes) {
+    size_t size = whole_pages(bytes);
+    void *start = map_zeroed(size);
+    if (start != NULL)
+        platform_keep_small_pages(start, size);
+    return start;
+}
+
+void vmem_unmap_sparse(void *start, size_t bytes) { platform_release(start, whole_pages(bytes)); }
 
 void vmem_unmap(struct vmem *account, void *start, size_t bytes) {
     if (start == NULL)
         return;
     size_t size = whole_pages(bytes);
-    account_sub(account, size);
+    vmem_uncount(account, size);
     platform_release(start, size);
 }
 
@@ -63,7 +77,7 @@ status region_init(struct region *region, struct vmem *account, size_t most) {
 void region_fini(struct region *region) {
     if (region->base == NULL)
         return;
-    account_sub(region->account, region->committed);
+    vmem_uncount(region->account, region->committed);
     platform_release(region->base, region->reserved);
     memset(region, 0, sizeof *region);
 }
@@ -78,6 +92,6 @@ status region_grow_slow(struct region *region, size_t bytes) {
     if (!platform_commit(region->base + region->committed, more))
         return STATUS_NOMEM;
     region->committed = wanted;
-    account_add(region->account, more);
+    vmem_count(region->account, more);
     return STATUS_OK;
 }

@@ -1,7 +1,8 @@
 /* vmem: the memory that the tracer keeps its own tables in: never the allocators it watches.
  *
- *   vmem_map      one zeroed table of a fixed size
- *   region        an array that grows in place: addresses reserved once, memory committed step by step
+ *   vmem_map          one zeroed table of a fixed size
+ *   vmem_map_sparse   one of which few pages will ever be touched
+ *   region            an array that grows in place: addresses reserved once, memory committed step by step
  *
  *     base                 committed               reserved
  *      |######## in use ####|..... zeroed .....|- - - - - -|
@@ -31,6 +32,12 @@ struct region {
 nodiscard void *vmem_map(struct vmem *account, size_t bytes);
 void vmem_unmap(struct vmem *account, void *start, size_t bytes); /* start may be NULL */
 size_t vmem_bytes(const struct vmem *account);
+
+/* A large, thinly used table: not in huge pages, and not counted: its owner counts what it has touched. */
+nodiscard void *vmem_map_sparse(size_t bytes);
+void vmem_unmap_sparse(void *start, size_t bytes);
+void vmem_count(struct vmem *account, size_t bytes);
+void vmem_uncount(struct vmem *account, size_t bytes);
 
 /* Reserves addresses for up to `most` bytes, less where the system refuses that many. */
 nodiscard status region_init(struct region *region, struct vmem *account, size_t most);

@@ -1,0 +1,187 @@
+/* addrmap: learning and walking (addrmap.h has the layout). Used under its partition's protector. */
+#include "addrmap.h"
+#include "platform.h"
+
+#include <string.h>
+
+#define PAGE_BYTES (1u << PAGE_SHIFT)
+#define MOST_SLOT_BYTES ((size_t)1 << 36) /* 16 billion blocks */
+enum { CONFLICT_STEP = 64, UNIT = 4096, LINK_BYTES = sizeof(uint32_t *) };
+
+/* A table: its pages, and which of its units of 4 KiB have been touched (for walking and for honest accounting). */
+struct table {
+    struct page pages[TABLE_SIZE];
+    uint8_t touched[TABLE_SIZE * sizeof(struct page) / UNIT];
+};
+
+static uint32_t slot_count(const struct page *page) {
+    return (PAGE_BYTES - (page->base - 1u) + page->stride - 1u) / page->stride;
+}
+
+/* Bytes for the slots of a stride, whatever the base, with one word in front that counts conflicts. */
+static size_t slots_bytes(uint32_t stride) {
+    size_t words = (PAGE_BYTES + stride - 1) / stride + 1;
+    return (words * sizeof(uint32_t) + 63) & ~(size_t)63;
+}
+
+status addrmap_init(struct addrmap *map, struct vmem *account) {
+    memset(map, 0, sizeof *map);
+    map->account = account;
+    status result = region_init(&map->slots, account, MOST_SLOT_BYTES);
+    if (result == STATUS_OK)
+        result = region_init(&map->tables, account, ROOT_SIZE * sizeof(uint32_t));
+    if (result == STATUS_OK && (map->root = vmem_map_sparse(ROOT_SIZE * sizeof *map->root)) == NULL)
+        result = STATUS_NOMEM;
+    if (result != STATUS_OK)
+        addrmap_fini(map);
+    return result;
+}
+
+void addrmap_fini(struct addrmap *map) {
+    const uint32_t *tables = (const uint32_t *)map->tables.base;
+    for (size_t i = 0; i < map->table_count; i++)
+        vmem_unmap_sparse(map->root[tables[i]], sizeof(struct table));
+    if (map->root != NULL)
+        vmem_unmap_sparse(map->root, ROOT_SIZE * sizeof *map->root);
+    if (map->account != NULL)
+        vmem_uncount(map->account, map->counted);
+    region_fini(&map->tables);
+    region_fini(&map->slots);
+    memset(map, 0, sizeof *map);
+}
+
+static status table_new(struct addrmap *map, size_t top) {
+    status result = region_grow(&map->tables, (map->table_count + 1) * sizeof(uint32_t));
+    if (result != STATUS_OK)
+        return result;
+    struct table *table = vmem_map_sparse(sizeof *table);
+    if (table == NULL)
+        return STATUS_NOMEM;
+    map->root[top] = table->pages;
+    ((uint32_t *)map->tables.base)[map->table_count++] = (uint32_t)top;
+    vmem_count(map->account, 2 * UNIT); /* of the root, and of `touched` */
+    map->counted += 2 * UNIT;
+    return STATUS_OK;
+}
+
+/* The page's entry may be written for the first time: count the memory that it lies in. */
+static void touch(struct addrmap *map, struct table *table, const struct page *page) {
+    size_t unit = (size_t)((const char *)page - (const char *)table->pages) / UNIT;
+    if (table->touched[unit])
+        return;
+    table->touched[unit] = 1;
+    vmem_count(map->account, UNIT);
+    map->counted += UNIT;
+}
+
+static status slots_take(struct addrmap *map, uint32_t stride, uint32_t **slots) {
+    uint32_t **spare = &map->spare[stride / 16];
+    if (*spare != NULL) {
+        uint32_t *taken = *spare;
+        memcpy(spare, taken, LINK_BYTES);
+        memset(taken, 0, LINK_BYTES);
+        *slots = taken;
+        return STATUS_OK;
+    }
+    size_t bytes = slots_bytes(stride);
+    status result = region_grow(&map->slots, map->slots_used + bytes);
+    if (result != STATUS_OK)
+        return result;
+    *slots = (uint32_t *)(map->slots.base + map->slots_used) + 1;
+    map->slots_used += bytes;
+    return STATUS_OK;
+}
+
+/* All slots are 0. The first two words become the link, which slots_take clears again: a stride of 512 has 32. */
+static void slots_give(struct addrmap *map, uint32_t stride, uint32_t *slots) {
+    slots[-1] = 0;
+    memcpy(slots, &map->spare[stride / 16], LINK_BYTES);
+    map->spare[stride / 16] = slots;
+}
+
+static bool all_empty(const struct page *page) {
+    uint32_t count = slot_count(page);
+    for (uint32_t i = 0; i < count; i++) {
+        if (page->slots[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* A block of another size in a learned page: the pool has changed its class if all its slots are empty. In pages of
+ * mixed sizes that look would cost every block, so after the first conflict it is taken once in CONFLICT_STEP. */
+static bool may_unlearn(struct page *page) {
+    uint32_t conflicts = page->slots[-1]++;
+    return conflicts % CONFLICT_STEP == 0 && all_empty(page);
+}
+
+status addrmap_learn(struct addrmap *map, uintptr_t address, size_t size, uint32_t **slot) {
+    *slot = NULL;
+    size_t top = address >> TABLE_SHIFT;
+    if (size == 0 || size > STRIDE_MOST || (address & 15) != 0 || top >= ROOT_SIZE)
+        return STATUS_OK;
+    if (map->root[top] == NULL) {
+        status result = table_new(map, top);
+        if (result != STATUS_OK)
+            return result;
+    }
+    struct page *page = addrmap_page(map, address);
+    uint32_t stride = (uint32_t)(size + 15) & ~15u;
+    if (page->stride != stride) {
+        if (page->stride != 0) {
+            if (!may_unlearn(page))
+                return STATUS_OK;
+            slots_give(map, page->stride, page->slots);
+            *page = (struct page){0};
+        }
+        uint32_t *slots;
+        status result = slots_take(map, stride, &slots);
+        if (result != STATUS_OK)
+            return result;
+        touch(map, (struct table *)map->root[top], page);
+        uint32_t within = (uint32_t)address & (PAGE_BYTES - 1);
+        *page = (struct page){slots, 65536 / (stride / 16) + 1, (uint16_t)stride, (uint16_t)(within % stride + 1)};
+    }
+    *slot = page_slot(page, address);
+    return STATUS_OK;
+}
+
+status addrmap_each(const struct addrmap *map, page_visitor visit, void *context) {
+    const uint32_t *tables = (const uint32_t *)map->tables.base;
+    const size_t per_unit = UNIT / sizeof(struct page);
+    for (size_t t = 0; t < map->table_count; t++) {
+        const struct table *table = (const struct table *)map->root[tables[t]];
+        for (size_t unit = 0; unit < sizeof table->touched; unit++) {
+            if (!table->touched[unit])
+                continue;
+            for (size_t i = unit * per_unit; i < (unit + 1) * per_unit; i++) {
+                const struct page *page = &table->pages[i];
+                if (page->stride == 0)
+                    continue;
+                uintptr_t start = ((uintptr_t)tables[t] << TABLE_SHIFT) + ((uintptr_t)i << PAGE_SHIFT);
+                status result = visit(context, start, page, slot_count(page));
+                if (result != STATUS_OK)
+                    return result;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static status check_page(void *context, uintptr_t start, const struct page *page, uint32_t count) {
+    const struct addrmap *map = context;
+    const char *slots = (const char *)page->slots;
+    if (page->stride % 16 != 0 || page->stride > STRIDE_MOST || page->base - 1 >= page->stride)
+        return STATUS_INVALID;
+    if (slots < map->slots.base || slots + count * sizeof(uint32_t) > map->slots.base + map->slots_used)
+        return STATUS_INVALID;
+    for (uint32_t i = 0; i < count; i++) {
+        if (page_slot(page, start + page->base - 1 + (uintptr_t)i * page->stride) != &page->slots[i])
+            return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+bool addrmap_check(const struct addrmap *map) {
+    return addrmap_each(map, check_page, (void *)(uintptr_t)map) == STATUS_OK;
+}

@@ -1,0 +1,62 @@
+/* bigmap: records of blocks that no page of the address map holds: large ones, odd ones, other domains'.
+ *
+ *   entry:  [watched:1 | address:63] [size:36 | tally:28]      open addressing, linear probing, at most 3/4 full
+ *
+ * A size of 64 GiB or more is kept in a short list beside the table. An address may occur more than once (once for
+ * each domain that knows it): the caller tells the entries apart by their tally. Tally 0 is a block that is not
+ * traced but watched: the caller wants to hear of its end (code objects).
+ * Owns its table (vmem). Protected by its partition's protector. Put, find and remove O(1) expected.
+ * Fails with NOMEM, unchanged.
+ */
+#ifndef MEMTALLY_BIGMAP_H
+#define MEMTALLY_BIGMAP_H
+
+#include "vmem.h"
+
+enum { TALLY_BITS = 28 };
+#define TALLY_MASK ((UINT32_C(1) << TALLY_BITS) - 1)
+#define BIG_SIZE_LISTED ((UINT64_C(1) << (64 - TALLY_BITS)) - 1) /* this size: look into the list */
+#define BIG_WATCHED (UINT64_C(1) << 63)
+
+struct big {
+    uint64_t key;   /* 0: empty */
+    uint64_t value; /* size << TALLY_BITS | tally */
+};
+
+struct huge {
+    uint64_t key;
+    uint64_t size;
+};
+
+struct bigmap {
+    struct big *entries;
+    size_t mask;
+    size_t count;
+    struct region huge; /* struct huge */
+    size_t huge_count;
+    struct vmem *account; /* borrowed */
+};
+
+nodiscard status bigmap_init(struct bigmap *map, struct vmem *account);
+void bigmap_fini(struct bigmap *map); /* also of a zeroed map */
+
+/* Makes room for one more block of this size: the only call that can fail. */
+nodiscard status bigmap_reserve(struct bigmap *map, uint64_t size);
+/* Adds an entry (room was reserved); does not look for one with the same address. */
+void bigmap_put(struct bigmap *map, uint64_t key, uint64_t size, uint32_t tally);
+/* The first entry of this address, or NULL; the one after it with the same address, or NULL. */
+struct big *bigmap_find(const struct bigmap *map, uintptr_t address);
+struct big *bigmap_find_next(const struct bigmap *map, const struct big *entry);
+void bigmap_remove(struct bigmap *map, struct big *entry); /* other entries may move */
+uint64_t big_size(const struct bigmap *map, const struct big *entry);
+/* Same entry, new size; room for that size was reserved. */
+void big_resize(struct bigmap *map, struct big *entry, uint64_t size);
+bool bigmap_check(const struct bigmap *map);
+
+static inline uint32_t big_tally(const struct big *entry) { return (uint32_t)entry->value & TALLY_MASK; }
+static inline uintptr_t big_address(const struct big *entry) { return (uintptr_t)(entry->key & ~BIG_WATCHED); }
+static inline void big_set_tally(struct big *entry, uint32_t tally) {
+    entry->value = (entry->value & ~(uint64_t)TALLY_MASK) | tally;
+}
+
+#endif

@@ -1,0 +1,111 @@
+/* codemap: instructions and the code objects they belong to (codemap.h). Under the main interpreter's GIL. */
+#include "codemap.h"
+
+#include <string.h>
+
+enum { FIRST_ENTRIES = SIZED(4096, 4) };
+
+static size_t home(uint64_t key, size_t mask) { return hash_mix(key) & mask; }
+
+/* The entry of a key, or the empty one where it would go. */
+static struct codemap_entry *find(const struct codemap *map, uint64_t key) {
+    size_t i = home(key, map->mask);
+    while (map->entries[i].key != 0 && map->entries[i].key != key)
+        i = (i + 1) & map->mask;
+    return &map->entries[i];
+}
+
+status codemap_init(struct codemap *map, struct vmem *account) {
+    *map = (struct codemap){NULL, FIRST_ENTRIES - 1, 0, account};
+    map->entries = vmem_map(account, FIRST_ENTRIES * sizeof *map->entries);
+    return map->entries != NULL ? STATUS_OK : STATUS_NOMEM;
+}
+
+void codemap_fini(struct codemap *map) {
+    if (map->entries != NULL)
+        vmem_unmap(map->account, map->entries, (map->mask + 1) * sizeof *map->entries);
+    memset(map, 0, sizeof *map);
+}
+
+bool codemap_get(const struct codemap *map, uintptr_t instr, uint32_t *site) {
+    const struct codemap_entry *entry = find(map, instr);
+    *site = entry->site;
+    return entry->key != 0;
+}
+
+bool codemap_knows(const struct codemap *map, uintptr_t code) { return find(map, code | 1)->key != 0; }
+
+static cold_path status grow(struct codemap *map) {
+    struct codemap bigger = {NULL, map->mask * 2 + 1, map->count, map->account};
+    bigger.entries = vmem_map(map->account, (bigger.mask + 1) * sizeof *bigger.entries);
+    if (bigger.entries == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i <= map->mask; i++) {
+        if (map->entries[i].key != 0)
+            *find(&bigger, map->entries[i].key) = map->entries[i];
+    }
+    vmem_unmap(map->account, map->entries, (map->mask + 1) * sizeof *map->entries);
+    *map = bigger;
+    return STATUS_OK;
+}
+
+status codemap_put(struct codemap *map, uintptr_t code, uintptr_t instr, uint32_t site) {
+    if ((map->count + 2) * 2 > map->mask + 1) {
+        status result = grow(map);
+        if (result != STATUS_OK)
+            return result;
+    }
+    struct codemap_entry *head = find(map, code | 1);
+    if (head->key == 0) {
+        *head = (struct codemap_entry){code | 1, 0, 0};
+        map->count++;
+    }
+    uint32_t next = head->next;
+    head->next = (uint32_t)(instr - code) + 1;
+    struct codemap_entry *entry = find(map, instr);
+    assert(entry->key == 0);
+    *entry = (struct codemap_entry){instr, site, next};
+    map->count++;
+    return STATUS_OK;
+}
+
+static void remove_entry(struct codemap *map, struct codemap_entry *entry) {
+    size_t mask = map->mask, hole = (size_t)(entry - map->entries);
+    for (size_t i = (hole + 1) & mask; map->entries[i].key != 0; i = (i + 1) & mask) {
+        size_t wanted = home(map->entries[i].key, mask);
+        if (((i - wanted) & mask) >= ((i - hole) & mask)) {
+            map->entries[hole] = map->entries[i];
+            hole = i;
+        }
+    }
+    map->entries[hole] = (struct codemap_entry){0};
+    map->count--;
+}
+
+void codemap_forget(struct codemap *map, uintptr_t code) {
+    struct codemap_entry *entry = find(map, code | 1);
+    if (entry->key == 0)
+        return;
+    uint32_t next = entry->next;
+    remove_entry(map, entry);
+    while (next != 0) {
+        entry = find(map, code + next - 1);
+        next = entry->next;
+        remove_entry(map, entry);
+    }
+}
+
+bool codemap_check(const struct codemap *map) {
+    size_t count = 0;
+    for (size_t i = 0; i <= map->mask; i++) {
+        uint64_t key = map->entries[i].key;
+        if (key == 0)
+            continue;
+        count++;
+        if (find(map, key) != &map->entries[i])
+            return false;
+        if (map->entries[i].next != 0 && (key & 1) != 0 && find(map, (key & ~UINT64_C(1)) + map->entries[i].next - 1)->key == 0)
+            return false;
+    }
+    return count == map->count;
+}

@@ -1,0 +1,37 @@
+/* codemap: which site is this instruction? Known until its code object dies.
+ *
+ *   instr -> site                    one entry an instruction that was ever seen in a traceback
+ *   code | 1 -> its first instr      the instructions of one code object are linked through their offsets,
+ *                                    so that codemap_forget drops them all
+ * Instructions are 2-aligned and code objects 16-aligned, so their keys never meet.
+ * Owns its table (vmem). Protected by the main interpreter's GIL. Get and put O(1) expected; forget O(its entries).
+ * Fails with NOMEM, unchanged.
+ */
+#ifndef MEMTALLY_CODEMAP_H
+#define MEMTALLY_CODEMAP_H
+
+#include "vmem.h"
+
+struct codemap_entry {
+    uint64_t key;  /* 0: empty */
+    uint32_t site; /* 0 for a code object */
+    uint32_t next; /* 1 + offset of the code's next (for code: first) instruction from the code object; 0: none */
+};
+
+struct codemap {
+    struct codemap_entry *entries;
+    size_t mask;
+    size_t count;
+    struct vmem *account; /* borrowed */
+};
+
+nodiscard status codemap_init(struct codemap *map, struct vmem *account);
+void codemap_fini(struct codemap *map); /* also of a zeroed map */
+bool codemap_get(const struct codemap *map, uintptr_t instr, uint32_t *site);
+/* `instr` is not in the map yet, and lies behind `code` by less than 4 GiB. */
+nodiscard status codemap_put(struct codemap *map, uintptr_t code, uintptr_t instr, uint32_t site);
+bool codemap_knows(const struct codemap *map, uintptr_t code);
+void codemap_forget(struct codemap *map, uintptr_t code);
+bool codemap_check(const struct codemap *map);
+
+#endif

@@ -1,0 +1,95 @@
+/* ledger: what each call path has allocated in all, holds now, and held at the peak: exact, online, without a log.
+ *
+ *   a tally, one cache line:  total {bytes, blocks} | freed {bytes, blocks} | peak {bytes, blocks} | epoch | node
+ *   live = total - freed
+ *
+ * The peak. `current` is what is live in this ledger; `limit` is the value above which it makes a new peak. Each new
+ * peak starts an epoch. A tally about to change saves its live counters into `peak` if its epoch is not the present
+ * one. So at any time a tally's share of the peak is `peak` if its epoch is the present one, else its live counters.
+ * Growth alone never looks: it is only when something is about to be lost that the value reached can be a peak, so a
+ * loss first looks whether `current` is above `limit`.
+ *
+ * limit = (peak of all traced memory) - (what the other partition, side.h, holds now): whoever changes the latter
+ * changes the limit with it.
+ *
+ * A move (a free-listed object re-used) takes the block with all its history from one tally to another: `total` stays
+ * the sum of what was asked of the allocators.
+ *
+ * Owns its tallies (vmem); ids are 1, 2, ...; they never move. Protected by the main interpreter's GIL.
+ * Gain, loss and move: O(1), no failure. Adding a tally fails with NOMEM or FULL, unchanged.
+ */
+#ifndef MEMTALLY_LEDGER_H
+#define MEMTALLY_LEDGER_H
+
+#include "vmem.h"
+
+struct tally {
+    pair total;
+    pair freed;
+    pair peak;
+    uint64_t epoch;
+    uint32_t node;
+    uint32_t reserved;
+};
+
+struct ledger {
+    struct tally *tallies; /* region.base */
+    int64_t current;       /* bytes */
+    int64_t limit;         /* bytes */
+    uint64_t epoch;        /* 1, 2, ...: 64 bits do not wrap */
+    uint32_t count;        /* ids below it are in use; id 0 is none */
+    struct region region;
+};
+
+nodiscard status ledger_init(struct ledger *ledger, struct vmem *account);
+void ledger_fini(struct ledger *ledger); /* also of a zeroed ledger */
+nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id);
+
+hot_inline pair one_block(uint64_t bytes) { return (pair){bytes, 1}; }
+hot_inline pair tally_live(const struct tally *tally) { return tally->total - tally->freed; }
+
+/* Before a tally changes: keep what it held at the peak. */
+hot_inline void tally_save(const struct ledger *ledger, struct tally *tally) {
+    if (unlikely(tally->epoch != ledger->epoch)) {
+        tally->peak = tally_live(tally);
+        tally->epoch = ledger->epoch;
+    }
+}
+
+/* Before anything is lost: was the present value a new peak? */
+hot_inline void ledger_note_peak(struct ledger *ledger) {
+    if (unlikely(ledger->current > ledger->limit)) {
+        ledger->limit = ledger->current;
+        ledger->epoch++;
+    }
+}
+
+hot_inline void ledger_gain(struct ledger *ledger, uint32_t id, uint64_t bytes) {
+    struct tally *tally = &ledger->tallies[id];
+    ledger->current += (int64_t)bytes;
+    tally_save(ledger, tally);
+    tally->total += one_block(bytes);
+}
+
+hot_inline void ledger_lose(struct ledger *ledger, uint32_t id, uint64_t bytes) {
+    struct tally *tally = &ledger->tallies[id];
+    ledger_note_peak(ledger);
+    ledger->current -= (int64_t)bytes;
+    tally_save(ledger, tally);
+    tally->freed += one_block(bytes);
+}
+
+hot_inline void ledger_move(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t bytes) {
+    ledger_note_peak(ledger);
+    tally_save(ledger, &ledger->tallies[from]);
+    tally_save(ledger, &ledger->tallies[to]);
+    ledger->tallies[from].total -= one_block(bytes);
+    ledger->tallies[to].total += one_block(bytes);
+}
+
+/* What the tally held at the peak, given that ledger_note_peak was just called. */
+hot_inline pair tally_at_peak(const struct ledger *ledger, const struct tally *tally) {
+    return tally->epoch == ledger->epoch ? tally->peak : tally_live(tally);
+}
+
+#endif

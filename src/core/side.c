@@ -1,0 +1,266 @@
+/* side: records and counters of the partition that a lock protects (side.h has the idea). */
+#include "side.h"
+
+#include <string.h>
+
+static uint64_t hash_key(uint32_t domain, uint32_t node) { return hash_mix((uint64_t)domain << 32 | node); }
+
+static uint64_t hash_of(const void *owner, uint32_t id) {
+    const struct side_tally *t = side_tally(owner, id);
+    return hash_key(t->domain, t->tally.node);
+}
+
+static void zero_counters(struct side *side) {
+    side->count = 1;
+    side->touched = 0;
+    side->current = side->settled = side->window_top = 0;
+    side->window = side->window_epoch = 1;
+    side->pending = false;
+}
+
+static status init_tables(struct side *side, struct vmem *account) {
+    zero_counters(side);
+    status result = bigmap_init(&side->blocks, account);
+    if (result == STATUS_OK)
+        result = region_init(&side->tallies, account, ((size_t)TALLY_MASK + 1) * sizeof(struct side_tally));
+    if (result == STATUS_OK)
+        result = idtable_init(&side->index, account);
+    return result;
+}
+
+static void fini_tables(struct side *side) {
+    bigmap_fini(&side->blocks);
+    region_fini(&side->tallies);
+    idtable_fini(&side->index);
+}
+
+status side_init(struct side *side, struct vmem *account) {
+    memset(side, 0, sizeof *side);
+    lock_init(&side->lock, LOCK_SIDE);
+    status result = init_tables(side, account);
+    if (result != STATUS_OK)
+        side_fini(side);
+    return result;
+}
+
+void side_fini(struct side *side) {
+    fini_tables(side);
+    lock_fini(&side->lock);
+    memset(side, 0, sizeof *side);
+}
+
+status side_clear_locked(struct side *side, struct vmem *account) {
+    struct side fresh = {0};
+    status result = init_tables(&fresh, account);
+    if (result != STATUS_OK) {
+        fini_tables(&fresh);
+        return result;
+    }
+    fini_tables(side);
+    side->blocks = fresh.blocks;
+    side->tallies = fresh.tallies;
+    side->index = fresh.index;
+    zero_counters(side);
+    return STATUS_OK;
+}
+
+static status tally_of(struct side *side, uint32_t domain, uint32_t node, uint64_t epoch, uint32_t *id) {
+    status result = idtable_reserve(&side->index, hash_of, side);
+    if (result != STATUS_OK)
+        return result;
+    size_t slot = idtable_first(&side->index, hash_key(domain, node));
+    for (uint32_t found; (found = side->index.slots[slot]) != 0; slot = idtable_next(&side->index, slot)) {
+        const struct side_tally *known = side_tally(side, found);
+        if (known->domain == domain && known->tally.node == node) {
+            *id = found;
+            return STATUS_OK;
+        }
+    }
+    if (side->count > TALLY_MASK)
+        return STATUS_FULL;
+    result = region_grow(&side->tallies, ((size_t)side->count + 1) * sizeof(struct side_tally));
+    if (result != STATUS_OK)
+        return result;
+    struct side_tally *fresh = side_tally(side, side->count);
+    fresh->tally.node = node;
+    fresh->tally.epoch = epoch; /* at every peak so far it held nothing */
+    fresh->domain = domain;
+    idtable_put(&side->index, slot, side->count);
+    *id = side->count++;
+    return STATUS_OK;
+}
+
+/* --- one event on one tally, joint or apart ------------------------------------------------------------------- */
+
+/* Apart: before a tally changes. Its first change in a window puts it on the list that side_settle will walk. */
+static void touch(struct side *side, uint32_t id) {
+    struct side_tally *t = side_tally(side, id);
+    if (t->window != side->window) {
+        t->window = side->window;
+        t->start = tally_live(&t->tally);
+        t->next_touched = side->touched;
+        side->touched = id;
+    }
+    if (t->window_epoch != side->window_epoch) {
+        t->window_epoch = side->window_epoch;
+        t->window_peak = tally_live(&t->tally);
+    }
+    side->pending = true;
+}
+
+static void before_change(struct side *side, struct ledger *ledger, uint32_t id) {
+    if (ledger != NULL)
+        tally_save(ledger, &side_tally(side, id)->tally);
+    else
+        touch(side, id);
+}
+
+/* Before anything is lost: was the present value a new peak, of all (joint) or within the window (apart)? */
+static void note_peak(struct side *side, struct ledger *ledger) {
+    if (ledger != NULL) {
+        ledger_note_peak(ledger);
+    } else if (side->current > side->window_top) {
+        side->window_top = side->current;
+        side->window_epoch++;
+    }
+}
+
+/* Joint: the ledger's limit is measured against what the side holds. */
+static void hold(struct side *side, struct ledger *ledger, int64_t bytes) {
+    side->current += bytes;
+    if (ledger != NULL) {
+        ledger->limit -= bytes;
+        side->settled = side->window_top = side->current;
+    }
+}
+
+static void gain(struct side *side, struct ledger *ledger, uint32_t id, uint64_t bytes) {
+    before_change(side, ledger, id);
+    hold(side, ledger, (int64_t)bytes);
+    side_tally(side, id)->tally.total += one_block(bytes);
+}
+
+static void lose(struct side *side, struct ledger *ledger, uint32_t id, uint64_t bytes) {
+    note_peak(side, ledger);
+    before_change(side, ledger, id);
+    hold(side, ledger, -(int64_t)bytes);
+    side_tally(side, id)->tally.freed += one_block(bytes);
+}
+
+/* --- blocks --------------------------------------------------------------------------------------------------- */
+
+struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address) {
+    struct big *entry = bigmap_find(&side->blocks, address);
+    while (entry != NULL && side_tally(side, big_tally(entry))->domain != domain)
+        entry = bigmap_find_next(&side->blocks, entry);
+    return entry;
+}
+
+static void begin_event(struct side *side, struct ledger *ledger) {
+    assert(lock_is_mine(&side->lock));
+    if (ledger != NULL && side->pending)
+        side_settle_locked(side, ledger);
+}
+
+status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address, uint64_t size,
+                       uint32_t node) {
+    begin_event(side, ledger);
+    uint32_t id;
+    status result = tally_of(side, domain, node, ledger != NULL ? ledger->epoch : 0, &id);
+    if (result == STATUS_OK)
+        result = bigmap_reserve(&side->blocks, size);
+    if (result != STATUS_OK)
+        return result;
+    struct big *old = side_find_locked(side, domain, address);
+    if (old != NULL) {
+        lose(side, ledger, big_tally(old), big_size(&side->blocks, old));
+        bigmap_remove(&side->blocks, old);
+    }
+    gain(side, ledger, id, size);
+    bigmap_put(&side->blocks, address, size, id);
+    return STATUS_OK;
+}
+
+bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address, uint64_t *size,
+                        uint32_t *node) {
+    begin_event(side, ledger);
+    struct big *entry = side_find_locked(side, domain, address);
+    if (entry == NULL)
+        return false;
+    uint64_t bytes = big_size(&side->blocks, entry);
+    if (size != NULL)
+        *size = bytes;
+    if (node != NULL)
+        *node = side_tally(side, big_tally(entry))->tally.node;
+    lose(side, ledger, big_tally(entry), bytes);
+    bigmap_remove(&side->blocks, entry);
+    return true;
+}
+
+status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address, uint32_t node) {
+    begin_event(side, ledger);
+    struct big *entry = side_find_locked(side, domain, address);
+    if (entry == NULL)
+        return STATUS_OK;
+    uint32_t from = big_tally(entry), to;
+    status result = tally_of(side, domain, node, ledger != NULL ? ledger->epoch : 0, &to);
+    if (result != STATUS_OK || from == to)
+        return result;
+    uint64_t size = big_size(&side->blocks, entry);
+    note_peak(side, ledger);
+    before_change(side, ledger, from);
+    before_change(side, ledger, to);
+    side_tally(side, from)->tally.total -= one_block(size);
+    side_tally(side, to)->tally.total += one_block(size);
+    big_set_tally(entry, to);
+    return STATUS_OK;
+}
+
+/* --- the window's end ------------------------------------------------------------------------------------------ */
+
+void side_settle_locked(struct side *side, struct ledger *ledger) {
+    assert(lock_is_mine(&side->lock));
+    int64_t peak = ledger->limit + side->settled;
+    /* The ledger's events up to now come before the window: their peak is judged against the window's start. */
+    if (ledger->current + side->settled > peak) {
+        peak = ledger->current + side->settled;
+        ledger->epoch++;
+    }
+    bool still_at_top = side->current > side->window_top;
+    int64_t top = still_at_top ? side->current : side->window_top;
+    bool new_peak = ledger->current + top > peak;
+    uint64_t old_epoch = ledger->epoch;
+    if (new_peak) {
+        peak = ledger->current + top;
+        ledger->epoch++;
+    }
+    for (uint32_t id = side->touched; id != 0; id = side_tally(side, id)->next_touched) {
+        struct side_tally *t = side_tally(side, id);
+        if (new_peak) {
+            bool saved = !still_at_top && t->window_epoch == side->window_epoch;
+            t->tally.peak = saved ? t->window_peak : tally_live(&t->tally);
+            t->tally.epoch = ledger->epoch;
+        } else if (t->tally.epoch != old_epoch) {
+            t->tally.peak = t->start;
+            t->tally.epoch = old_epoch;
+        }
+    }
+    side->touched = 0;
+    side->window++;
+    side->window_epoch++;
+    side->settled = side->window_top = side->current;
+    ledger->limit = peak - side->current;
+    side->pending = false;
+}
+
+bool side_check(const struct side *side) {
+    int64_t live = 0;
+    uint64_t blocks = 0;
+    for (uint32_t id = 1; id < side->count; id++) {
+        pair counters = tally_live(&side_tally(side, id)->tally);
+        live += (int64_t)counters[0];
+        blocks += counters[1];
+    }
+    return live == side->current && blocks == side->blocks.count && bigmap_check(&side->blocks) &&
+           side->index.count == side->count - 1;
+}

@@ -1,0 +1,79 @@
+/* side: the blocks that no GIL protects: the RAW allocator's, other domains', other interpreters'.
+ *
+ * A side event is *joint* if the thread holds the main interpreter's GIL (it may look at the ledger), else *apart*.
+ * All events of both partitions have one order, in which the peak of their sum is exact:
+ *
+ *      ledger:   e1  e2        | e3           an apart event belongs between the ledger's event that was under way
+ *      side:            w1 w2 w3              and the next one. The apart events up to there are a *window*: while it
+ *                                             is open the ledger stands still, so the window's own peak decides.
+ *
+ * `pending` says that a window is open. Whoever sets it also makes the ledger's next event take the slow way
+ * (tracer.h), which calls side_settle: that closes the window and folds its peak into the ledger's limit and epoch.
+ * A tally touched in a window remembers its counters at the window's start and at the window's peak, until then.
+ *
+ * Owns its tallies, records and index (vmem). `lock` (rank LOCK_SIDE) protects everything; joint events and settling
+ * need the main GIL as well. Gain and lose O(1); settle O(tallies touched in the window).
+ * Fails with NOMEM or FULL, unchanged: the caller counts a lost trace.
+ */
+#ifndef MEMTALLY_SIDE_H
+#define MEMTALLY_SIDE_H
+
+#include "bigmap.h"
+#include "idtable.h"
+#include "ledger.h"
+#include "platform.h"
+
+struct side_tally {
+    struct tally tally; /* epoch: the ledger's */
+    pair start;         /* live counters when the window opened; valid if `window` is the present one */
+    pair window_peak;   /* live counters at the window's peak; valid if `window_epoch` is the present one */
+    uint64_t window;
+    uint64_t window_epoch;
+    uint32_t domain;
+    uint32_t next_touched; /* in this window; 0 ends the list */
+    uint64_t reserved;
+};
+
+struct side {
+    struct lock lock;
+    struct bigmap blocks; /* an address may be in it once for each domain */
+    struct region tallies; /* struct side_tally; ids 1, 2, ... */
+    struct idtable index;  /* (domain, node) -> tally */
+    uint32_t count;        /* ids below it are in use */
+    uint32_t touched;      /* first tally touched in this window */
+    int64_t current;       /* bytes live now */
+    int64_t settled;       /* `current` when the window opened */
+    int64_t window_top;    /* most bytes live in this window before its last loss */
+    uint64_t window;       /* number of this window */
+    uint64_t window_epoch; /* as the ledger's epoch, within windows; never repeats */
+    _Atomic bool pending;  /* a window is open; written under the lock */
+};
+
+nodiscard status side_init(struct side *side, struct vmem *account);
+void side_fini(struct side *side); /* also of a zeroed side */
+/* Forgets all blocks and counters; keeps the lock. The caller holds it, and the main GIL. */
+nodiscard status side_clear_locked(struct side *side, struct vmem *account);
+
+/* Which partition's thread is speaking: `ledger` for a joint event, NULL for one apart. */
+
+/* A new block. One that this domain already has at the address is replaced. */
+nodiscard status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
+                                 uint64_t size, uint32_t node);
+/* A block's end. Returns false if the domain does not know the address; else its size and node (may be NULL). */
+bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
+                        uint64_t *size, uint32_t *node);
+/* The block stays, its call path becomes `node`. OK and nothing done where the domain does not know the address. */
+nodiscard status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
+                                  uint32_t node);
+/* The entry of an address in a domain, or NULL. */
+struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address);
+
+/* Closes the window. The caller holds the lock and the main GIL. */
+void side_settle_locked(struct side *side, struct ledger *ledger);
+
+static inline struct side_tally *side_tally(const struct side *side, uint32_t id) {
+    return (struct side_tally *)side->tallies.base + id;
+}
+bool side_check(const struct side *side);
+
+#endif
