@@ -1,0 +1,297 @@
+"""Compares two readings of the oracle and tells what differs. Runs after the readings were taken.
+
+A raw snapshot holds no addresses, so blocks are compared as a multiset of (domain, size, traceback,
+total_nframe); what one side alone holds is paired by domain and size to tell "another traceback" from
+"missing". Tracebacks of single live objects are compared one by one as well.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+Frames = tuple[tuple[str, int], ...]
+Row = tuple[int, int, Frames, int]  # domain, size in bytes, frames (newest first), total_nframe
+Pair = tuple[Row, Row, int]  # as the standard tracer has it, as ours has it, how many blocks
+
+MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT
+# Types whose blocks CPython keeps on free lists; where re-use cannot be seen their traceback may be older.
+FREE_LISTED_TYPES = ("float", "tuple", "list", "dict", "slice", "Context", "async_generator_asend",
+                     "async_generator_athrow", "async_generator_wrapped_value")
+GC_HEAD = 16
+FREE_LISTED_SIZES = frozenset(
+    [24, GC_HEAD + 40, GC_HEAD + 48, 40, GC_HEAD + 40 + 16, 32, GC_HEAD + 32]
+    + [GC_HEAD + 24 + 8 * length for length in range(1, 21)])
+
+
+@dataclass
+class Settings:
+    """What to compare and what to leave out; `own_file` is the oracle's file name."""
+
+    own_file: str
+    peak: bool = True
+    exact_free_lists: bool = True
+    objects: int = 20000
+    show: int = 5
+
+
+@dataclass
+class Outcome:
+    """All differences found; `agrees` is the verdict, `text` the report."""
+
+    settings: Settings
+    summary: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    other_traceback: list[Pair] = field(default_factory=list)
+    only_std: list[tuple[Row, int]] = field(default_factory=list)
+    only_ours: list[tuple[Row, int]] = field(default_factory=list)
+    other_object: list[tuple[str, Frames | None, Frames | None]] = field(default_factory=list)
+    allowed: list[Pair] = field(default_factory=list)
+    allowed_objects: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def agrees(self) -> bool:
+        return not (self.errors or self.other_traceback or self.only_std or self.only_ours
+                    or self.other_object)
+
+    def text(self, title: str) -> str:
+        show = self.settings.show
+        lines = [("agrees   " if self.agrees else "DIFFERS  ") + title]
+        lines += ["  " + line for line in self.summary]
+        lines += ["  " + line for line in self.errors]
+        lines += heading("another traceback", self.other_traceback)
+        for std, ours, count in self.other_traceback[:show]:
+            lines += pair_text(std, ours, count)
+        for name, rows in (("only the standard tracer has", self.only_std), ("only ours has", self.only_ours)):
+            lines += heading(name, rows)
+            for row, count in rows[:show]:
+                lines += [f"    {row_text(row)}, {count} blocks"] + frames_text("", row[2])
+        if self.other_object:
+            lines.append(f"  get_object_traceback differs for {len(self.other_object)} objects")
+        for what, std_frames, ours_frames in self.other_object[:show]:
+            lines.append(f"    {what}")
+            lines += frames_pair_text(std_frames, ours_frames)
+        if self.allowed:
+            count = sum(pair[2] for pair in self.allowed)
+            lines.append(f"  allowed: {count} free-listed blocks with another traceback")
+        lines += [f"  allowed: {count} objects, {why}" for why, count in self.allowed_objects.items()]
+        return "\n".join(lines)
+
+
+def heading(name: str, rows: list[Any]) -> list[str]:
+    if not rows:
+        return []
+    return [f"  {name}: {sum(row[-1] for row in rows)} blocks in {len(rows)} kinds"]
+
+
+def row_text(row: Row) -> str:
+    return f"domain {row[0]}, {row[1]} bytes, total_nframe {row[3]}"
+
+
+def frames_text(name: str, frames: Frames | None, limit: int = 6) -> list[str]:
+    if frames is None:
+        return [f"      {name}none"]
+    shown = [f"{file}:{line}" for file, line in frames[:limit]]
+    more = [f"… {len(frames) - limit} more"] if len(frames) > limit else []
+    return [f"      {name}" + " < ".join(shown + more)]
+
+
+def frames_pair_text(std: Frames | None, ours: Frames | None) -> list[str]:
+    lines: list[str] = []
+    if std is not None and ours is not None:
+        if len(std) != len(ours):
+            lines.append(f"      {len(std)} frames against {len(ours)}")
+        for index, (left, right) in enumerate(zip(std, ours)):
+            if left != right:
+                lines.append(f"      frame {index} differs: standard {left[0]}:{left[1]}, "
+                             f"ours {right[0]}:{right[1]}")
+                break
+    return lines + frames_text("standard ", std) + frames_text("ours     ", ours)
+
+
+def pair_text(std: Row, ours: Row, count: int) -> list[str]:
+    total = "" if std[3] == ours[3] else f", total_nframe {std[3]} against {ours[3]}"
+    return [f"    domain {std[0]}, {std[1]} bytes, {count} blocks{total}"] + frames_pair_text(std[2], ours[2])
+
+
+class Interner:
+    """One object per traceback by content, hashing each distinct tuple object only once."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Frames] = {}
+        self.by_content: dict[Frames, Frames] = {}
+        self.alive: list[Frames] = []
+
+    def __call__(self, frames: Frames) -> Frames:
+        known = self.by_id.get(id(frames))
+        if known is None:
+            self.alive.append(frames)
+            known = self.by_id[id(frames)] = self.by_content.setdefault(frames, frames)
+        return known
+
+
+def count_rows(rows: Iterable[Row], own_file: str, intern: Interner) -> tuple[Counter[Any], int, int]:
+    """The multiset of rows without the oracle's own, and the number and bytes of all rows."""
+    counts: Counter[Any] = Counter()
+    number = size_of_all = 0
+    canonical: dict[int, Frames] = {}
+    for domain, size, frames, total in rows:
+        number += 1
+        size_of_all += size
+        if frames[0][0] == own_file:
+            continue
+        known = intern(frames)
+        canonical[id(known)] = known
+        counts[domain, size, id(known), total] += 1
+    return Counter({(key[0], key[1], canonical[key[2]], key[3]): n for key, n in counts.items()}), number, \
+        size_of_all
+
+
+def raw_rows(snapshot: Any) -> Iterable[Row]:
+    """The tuples behind a snapshot of ours: `traces._traces`, or the thing itself when it is a list."""
+    return snapshot if isinstance(snapshot, list) else snapshot.traces._traces
+
+
+def compare(ours: Any, reading: Any, settings: Settings) -> Outcome:
+    outcome = Outcome(settings)
+    compare_counts(outcome, reading)
+    intern = compare_blocks(outcome, ours, reading)
+    if settings.objects:
+        compare_objects(outcome, ours, intern)
+    compare_views(outcome, ours)
+    return outcome
+
+
+def compare_counts(outcome: Outcome, reading: Any) -> None:
+    """Each reading made one pair and two integers, traced by both: the counts must rise in equal steps."""
+    live = [count[0] for count in reading.counts]
+    steps = [after - before for before, after in zip(live, live[1:])]
+    if len(set(steps)) != 1 or not 0 <= steps[0] < 200:
+        outcome.errors.append(f"get_traced_memory()[0] differs: ours, standard, ours, standard = {live}")
+    peaks = [count[1] for count in reading.peaks]
+    if outcome.settings.peak and peaks[0] != peaks[1]:
+        outcome.errors.append(f"get_traced_memory()[1] differs: standard {peaks[1]:,}, ours {peaks[0]:,}")
+    outcome.summary.append(f"live {live[1]:,} B, peak {peaks[1]:,} B")
+
+
+def compare_blocks(outcome: Outcome, ours: Any, reading: Any) -> Interner:
+    settings = outcome.settings
+    intern = Interner()
+    adapt = getattr(ours, "oracle_rows", raw_rows)
+    std, std_number, std_size = count_rows(reading.std, settings.own_file, intern)
+    our, our_number, our_size = count_rows(adapt(reading.ours), settings.own_file, intern)
+    outcome.summary.append(
+        f"blocks compared: standard {sum(std.values()):,} of {std_number:,} ({std_size:,} B), "
+        f"ours {sum(our.values()):,} of {our_number:,} ({our_size:,} B), "
+        f"{len(intern.by_content):,} tracebacks")
+    # After the last count come the rest of the counts and what taking the snapshots itself made.
+    for name, size, count in (("standard", std_size, reading.counts[3]), ("memtally", our_size, reading.counts[2])):
+        if not 0 <= size - count[0] < 2048:
+            outcome.errors.append(f"{name}: the snapshot adds up to {size:,} B, get_traced_memory() to {count[0]:,} B")
+    pair_leftovers(outcome, std - our, our - std)
+    return intern
+
+
+def pair_leftovers(outcome: Outcome, only_std: Counter[Any], only_ours: Counter[Any]) -> None:
+    """Pair what is left on both sides by domain and size; what stays alone is missing on the other side."""
+    waiting: dict[tuple[int, int], list[list[Any]]] = defaultdict(list)
+    for row, count in only_ours.items():
+        waiting[row[:2]].append([row, count])
+    for row, count in only_std.items():
+        partners = waiting[row[:2]]
+        partners.sort(key=lambda partner: -likeness(row, partner[0]))
+        for partner in partners:
+            taken = min(count, partner[1])
+            partner[1] -= taken
+            count -= taken
+            if taken:
+                sort_pair(outcome, (row, partner[0], taken))
+        waiting[row[:2]] = [partner for partner in partners if partner[1]]
+        if count:
+            outcome.only_std.append((row, count))
+    for partners in waiting.values():
+        outcome.only_ours += [(row, count) for row, count in partners]
+
+
+def sort_pair(outcome: Outcome, pair: Pair) -> None:
+    free_listed = pair[0][0] == 0 and pair[0][1] in FREE_LISTED_SIZES
+    if free_listed and not outcome.settings.exact_free_lists:
+        outcome.allowed.append(pair)
+    else:
+        outcome.other_traceback.append(pair)
+
+
+def likeness(left: Row, right: Row) -> int:
+    return 2 * sum(a == b for a, b in zip(left[2][:50], right[2][:50])) + (left[3] == right[3])
+
+
+def live_objects() -> Iterable[Any]:
+    """Live objects, newest first: all the collector knows and what hangs off them."""
+    found: dict[int, Any] = {}
+    known = gc.get_objects()
+    for parent in reversed(known):
+        found[id(parent)] = parent
+        for child in gc.get_referents(parent):
+            found[id(child)] = child
+    for own in (found, known):
+        found.pop(id(own), None)
+    return found.values()
+
+
+def compare_objects(outcome: Outcome, ours: Any, intern: Interner) -> None:
+    """Ask both tracers for every live object until `settings.objects` traced ones were compared."""
+    import _tracemalloc
+
+    ask_std = _tracemalloc._get_object_traceback  # type: ignore[attr-defined]
+    ask_ours = ours._get_object_traceback
+    asked = traced = 0
+    for thing in live_objects():
+        std, our = ask_std(thing), ask_ours(thing)
+        asked += 1
+        traced += std is not None
+        if std != our:
+            judge_object(outcome, thing, std, our, intern)
+        if traced >= outcome.settings.objects:
+            break
+    outcome.summary.append(f"objects compared: {asked:,}, traced {traced:,}")
+
+
+def judge_object(outcome: Outcome, thing: Any, std: Any, our: Any, intern: Interner) -> None:
+    kind = type(thing)
+    unknown = std is None and sys.version_info[:2] == (3, 11) and kind.__flags__ & MANAGED_DICT
+    if unknown and (our in intern.by_content or our[0][0] in (__file__, outcome.settings.own_file)):
+        outcome.allowed_objects["unknown to the standard tracer of 3.11 (instances with a dict)"] += 1
+    elif (not outcome.settings.exact_free_lists and kind.__name__ in FREE_LISTED_TYPES
+          and std is not None and our is not None):
+        outcome.allowed_objects["free-listed, with another traceback"] += 1
+    else:
+        outcome.other_object.append((describe(thing), std, our))
+
+
+def describe(thing: Any) -> str:
+    """A short name that runs no code of the object's class."""
+    kind = type(thing)
+    if kind in (int, float, str, bytes, types.FunctionType, types.CodeType):
+        return f"{kind.__name__} {str(thing)[:60]!r}"
+    return f"{kind.__module__}.{kind.__qualname__} at {id(thing):#x}"
+
+
+def compare_views(outcome: Outcome, ours: Any) -> None:
+    """The peak view must add up to the peak that get_traced_memory() reports; the total to no less."""
+    if "peak" not in getattr(ours, "oracle_views", ("peak", "total")):
+        return
+    before = ours.get_traced_memory()[1]
+    at_peak = ours.take_snapshot(view="peak")
+    after = ours.get_traced_memory()[1]
+    total = ours.take_snapshot(view="total")
+    held = sum(row[1] for row in raw_rows(at_peak))
+    if not before <= held <= after:
+        outcome.errors.append(f"the peak view adds up to {held:,} B, the peak is {before:,} B")
+    churn = sum(row[1] for row in raw_rows(total))
+    if churn < held:
+        outcome.errors.append(f"the total view adds up to {churn:,} B, less than the peak of {held:,} B")

@@ -1,0 +1,40 @@
+"""Every program of `programs/` leaves the same traces with memtally as with the standard tracer.
+
+By default each program runs once, with frames and starting order taken in turn so that every combination
+is met; `-m slow` runs all programs with all of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from running import PROGRAMS, options_of, run_oracle  # noqa: E402
+
+FRAMES = (1, 4, 25, 65535)
+ORDERS = ("std", "memtally")
+NAMES = sorted(name.removesuffix(".py") for name in os.listdir(PROGRAMS) if name.endswith(".py"))
+MATRIX = list(itertools.product(FRAMES, ORDERS))
+FAST = [(name, *MATRIX[(index * 3) % len(MATRIX)]) for index, name in enumerate(NAMES)]
+SLOW = [(name, *pair) for name in NAMES for pair in MATRIX if (name, *pair) not in FAST]
+
+
+def check(name: str, frames: int, first: str) -> None:
+    script = os.path.join(PROGRAMS, name + ".py")
+    run = run_oracle(script, *options_of(script), "--frames", str(frames), "--first", first)
+    assert run.code == 0, run.output
+
+
+@pytest.mark.parametrize(("name", "frames", "first"), FAST)
+def test_program_leaves_the_same_traces(name: str, frames: int, first: str) -> None:
+    check(name, frames, first)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "frames", "first"), SLOW)
+def test_program_leaves_the_same_traces_in_every_setting(name: str, frames: int, first: str) -> None:
+    check(name, frames, first)
