@@ -6,14 +6,16 @@ import sys
 
 import core_tests
 import environment
+import lint
+import package
 import python_tests
-from steps import ROOT, Counts, Failed, Missing, say
+from steps import Counts, Failed, Missing, say
 
 
 def demo() -> int:
     """Builds memtally and runs the demonstration with it."""
     environment.prepare()
-    return environment.run([environment.PYTHON, ROOT / "demo" / "run.py", *arguments()])
+    return environment.run([environment.PYTHON, "demo/run.py", *arguments()])
 
 
 def test() -> int:
@@ -36,16 +38,28 @@ def sanitize() -> int:
     return counts.close()
 
 
+def check() -> int:
+    """Reads the code: format, types, stubs, the house's rules."""
+    environment.prepare("lint", "test")
+    return lint.run().close()
+
+
+def archive() -> int:
+    """Builds a source archive and tries what it installs."""
+    environment.prepare("package")
+    return package.run().close()
+
+
 def bench() -> int:
     """Compares run time and memory with no tracer and with the standard one."""
     environment.prepare()
-    return environment.run([environment.PYTHON, ROOT / "benchmarks" / "compare.py", *arguments()])
+    return environment.run([environment.PYTHON, "benchmarks/compare.py", *arguments()])
 
 
 def build() -> int:
     """Builds and installs, and says which interpreter has it."""
     environment.prepare()
-    say(str(environment.PYTHON.relative_to(ROOT)))
+    say(str(os.path.relpath(environment.PYTHON)))
     return 0
 
 
@@ -54,7 +68,15 @@ def arguments() -> list[str]:
     return shlex.split(os.environ.get("ARGS", ""))
 
 
-COMMANDS = {function.__name__: function for function in (demo, test, sanitize, bench, build)}
+COMMANDS = {
+    "demo": demo,
+    "test": test,
+    "sanitize": sanitize,
+    "lint": check,
+    "bench": bench,
+    "build": build,
+    "package": archive,
+}
 
 
 def main(words: list[str]) -> int:

@@ -1,14 +1,16 @@
-"""The core's C tests: built without Python in build/KEY/core-VARIANT, run by `meson test`, each test counted."""
+"""The core's C tests: built without Python in build/KEY/core-VARIANT, run by `meson test`, counted singly."""
 
 import json
 import pathlib
 import re
 import time
+from typing import Any
 
 import environment
 import toolchain
 from steps import ROOT, Counts, Failed, quietly, say, step
 
+OPTIONS = ["-Dextension=false", "-Dcore_tests=true"]
 PLAIN = ["-Db_ndebug=false", "-Ddebug=true"]
 SANITIZED = [*PLAIN, "-Doptimization=1", "-Db_lundef=false"]
 VARIANTS = {
@@ -29,31 +31,18 @@ SKIPPED = re.compile(r"^\[  SKIPPED \] (?!\d+ test)(\S+)", re.MULTILINE)
 def build(variant: str) -> pathlib.Path:
     """Builds the test programs of a variant, only what changed; its folder."""
     folder = environment.BUILD / f"core-{variant}"
-    options = [
-        "-Dextension=false",
-        "-Dcore_tests=true",
-        f"-Dwerror={'true' if environment.werror() else 'false'}",
-    ]
+    env = environment.bin_path()
+    title = TITLES[variant]
     if not (folder / "build.ninja").exists():
-        command = [
-            environment.VENV / "bin" / "meson",
-            "setup",
-            "--wipe",
-            folder,
-            ROOT,
-            *options,
-            *VARIANTS[variant],
-        ]
-        if not (folder / "meson-private").exists():
-            command.remove("--wipe")
-        step(
-            f"configuring the {TITLES[variant]}",
-            command,
-            log=f"core-{variant}-setup",
-            env=environment.bin_path(),
-        )
-    command = [environment.VENV / "bin" / "ninja", "-C", folder]
-    step(f"building the {TITLES[variant]}", command, log=f"core-{variant}-build", env=environment.bin_path())
+        options = [*OPTIONS, f"-Dwerror={'true' if environment.werror() else 'false'}", *VARIANTS[variant]]
+        command = [environment.tool("meson"), "setup", str(folder), str(ROOT), *options]
+        step(f"configuring the {title}", command, log=f"core-{variant}-setup", env=env)
+    step(
+        f"building the {title}",
+        [environment.tool("ninja"), "-C", str(folder)],
+        log=f"core-{variant}-build",
+        env=env,
+    )
     return folder
 
 
@@ -71,7 +60,7 @@ def run(variant: str) -> Counts:
         return Counts(failed=1)
     results = folder / "meson-logs" / "testlog.json"
     results.unlink(missing_ok=True)
-    command = [environment.VENV / "bin" / "meson", "test", "-C", folder, "--no-rebuild"]
+    command = [environment.tool("meson"), "test", "-C", str(folder), "--no-rebuild"]
     began = time.monotonic()
     quietly(f"running the {title}", command, log=f"core-{variant}", env=environment.bin_path())
     counts = Counts()
@@ -85,13 +74,13 @@ def run(variant: str) -> Counts:
     return counts
 
 
-def program_counts(result: dict) -> Counts:
+def program_counts(result: dict[str, Any]) -> Counts:
     """What one test program did: its cmocka tests counted one by one, a crash as one failure."""
     output = (result.get("stdout") or "") + (result.get("stderr") or "")
     name = f"{'/'.join(result.get('suite') or [])} {result['name']}".strip()
     bad = set(BAD.findall(output))
-    skipped = SKIPPED.findall(output)
-    counts = Counts(len(OK.findall(output)), len(bad), len(set(skipped)))
+    skipped = list(dict.fromkeys(SKIPPED.findall(output)))
+    counts = Counts(len(OK.findall(output)), len(bad), len(skipped))
     if result["result"] not in ("OK", "EXPECTEDFAIL", "SKIP") and not bad:
         counts.failed += 1
     elif not counts.passed and not counts.failed and not counts.skipped:

@@ -1,4 +1,4 @@
-"""The virtual environment and the build of one interpreter: .venv/KEY and build/KEY, made when needed, kept after.
+"""The virtual environment and the build of one interpreter, .venv/KEY and build/KEY: made when needed, kept.
 
 Whoever holds the lock of a KEY may change these two folders; nobody needs it to use them.
 """
@@ -8,13 +8,12 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import pathlib
 import subprocess
 import sys
 import sysconfig
 
 import toolchain
-from steps import ROOT, Failed, say, step
+from steps import ROOT, Command, say, step
 
 PACKAGE_INPUTS = ("src", "include", "memtally", "meson.build", "meson.options", "pyproject.toml", "LICENSE")
 
@@ -28,7 +27,13 @@ def key() -> str:
 
 VENV = ROOT / ".venv" / key()
 BUILD = ROOT / "build" / key()
-PYTHON = VENV / "bin" / "python"
+PYTHON = str(VENV / "bin" / "python")
+PIP = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install"]
+
+
+def tool(name: str) -> str:
+    """The path of a tool of the environment."""
+    return str(VENV / "bin" / name)
 
 
 def bin_path() -> dict[str, str]:
@@ -57,11 +62,11 @@ def log(name: str) -> str:
 def make_venv() -> None:
     """The virtual environment. A half-made one (interrupted) is made anew."""
     stamp = VENV / "complete"
-    if stamp.exists() and PYTHON.exists():
+    if stamp.exists() and os.path.exists(PYTHON):
         return
     toolchain.check_interpreter()
     toolchain.check_compiler()
-    command = [sys.executable, "-m", "venv", "--clear", VENV]
+    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
     step(f"making .venv/{VENV.name}", command, log=log("venv"))
     stamp.touch()
 
@@ -73,8 +78,7 @@ def require(kind: str) -> None:
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
     names = wanted.split()
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install"]
-    step(f"installing the tools to {kind}", [*pip, *names], log=log(f"requirements-{kind}"))
+    step(f"installing the tools to {kind}", [*PIP, *names], log=log(f"requirements-{kind}"))
     stamp.write_text(wanted, encoding="ascii")
 
 
@@ -105,8 +109,7 @@ def install() -> None:
     stamp.unlink(missing_ok=True)
     settings = [f"build-dir={BUILD / 'meson'}", "setup-args=-Ddebug=true"]
     settings += [f"setup-args=-Dwerror={'true' if werror() else 'false'}"]
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install"]
-    command = [*pip, "--no-build-isolation", "--no-deps", "--force-reinstall"]
+    command = [*PIP, "--no-build-isolation", "--no-deps", "--force-reinstall"]
     command += [word for setting in settings for word in ("-C", setting)]
     step("building memtally", [*command, "."], log=log("build"), env=bin_path())
     (VENV / "installed").touch()
@@ -115,8 +118,10 @@ def install() -> None:
 
 
 def link_into_tree() -> None:
-    """Links the built module into memtally/, so that `import memtally` works in the root folder as well, where
-    Python finds the folder before the installed package."""
+    """Links the built module into memtally/.
+
+    So `import memtally` works in the root folder too, where Python finds the folder before the installation.
+    """
     name = "_core" + sysconfig.get_config_var("EXT_SUFFIX")
     built = BUILD / "meson" / "src" / name
     link = ROOT / "memtally" / name
@@ -137,15 +142,7 @@ def prepare(*kinds: str) -> None:
         install()
 
 
-def run(command: list[str | pathlib.Path]) -> int:
+def run(command: Command) -> int:
     """Runs a command with the tools of the environment, its output shown as it comes."""
-    return subprocess.run(
-        [str(word) for word in command], cwd=ROOT, env=os.environ | bin_path(), check=False
-    ).returncode
-
-
-def need(code: int, what: str) -> None:
-    """Raises Failed where a command that shows its own output failed."""
-    if code != 0:
-        say(f"{what}: failed with exit code {code}")
-        raise Failed(what)
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=ROOT, env=os.environ | bin_path(), check=False).returncode

@@ -14,7 +14,7 @@ def run() -> Counts:
     """Runs pytest over tests/ (or over ARGS), its output shown as it comes."""
     report = environment.BUILD / "pytest.xml"
     report.unlink(missing_ok=True)
-    command = [environment.VENV / "bin" / "pytest", "-q", f"--junitxml={report}"]
+    command = [environment.tool("pytest"), "-q", f"--junitxml={report}"]
     slow = os.environ.get("SLOW", "") not in ("", "0")
     if not slow:
         command += ["-m", "not slow"]

@@ -3,9 +3,11 @@
     python tools/sources.py            say which lists are not complete; exit code 1 if one is not
     python tools/sources.py --write    mend them
 
-A list is what stands between `NAME = files(` (or the first `files(` after `# list: NAME`) and the next `)`.
+A list stands between `NAME = files(` and the next line that begins with `)`; memtally/meson.build is nothing
+but lists.
 """
 
+import collections.abc
 import pathlib
 import re
 import sys
@@ -14,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MAIN = re.compile(r"^int\s+main\s*\(", re.MULTILINE)
 
 
-def wanted():
+def wanted() -> collections.abc.Iterator[tuple[pathlib.Path, str, list[str]]]:
     """Yields (the meson.build, the name of the list, the files that belong into it)."""
     for folder in ("core", "cpython", "types"):
         place = ROOT / "src" / folder
@@ -34,10 +36,10 @@ def wanted():
     )
 
 
-def package_lists():
+def package_lists() -> collections.abc.Iterator[tuple[str, list[str]]]:
     """Yields (folder inside the package, its files to install), the package's own folder first."""
     place = ROOT / "memtally"
-    by_folder = {"": []}
+    by_folder: dict[str, list[str]] = {"": []}
     for path in sorted(place.rglob("*")):
         if path.suffix in (".py", ".pyi", ".typed") and "__pycache__" not in path.parts:
             inside = path.relative_to(place)
@@ -45,11 +47,12 @@ def package_lists():
     yield from sorted(by_folder.items())
 
 
-def listed(names, indent):
+def listed(names: list[str], indent: str) -> str:
+    """The lines of a list."""
     return "".join(f"{indent}'{name}',\n" for name in sorted(names))
 
 
-def with_list(text, name, names):
+def with_list(text: str, name: str, names: list[str]) -> str:
     """The text of a meson.build with the list `name` replaced."""
     pattern = re.compile(rf"^{name} = files\(\n.*?^\)", re.MULTILINE | re.DOTALL)
     if not pattern.search(text):
@@ -57,7 +60,7 @@ def with_list(text, name, names):
     return pattern.sub(lambda _: f"{name} = files(\n{listed(names, '  ')})", text)
 
 
-def package_text(text):
+def package_text(text: str) -> str:
     """memtally/meson.build: its first comment stays, everything after it is written anew."""
     comment = [line for line in text.splitlines(keepends=True) if line.startswith("#")][:1]
     parts = ["".join(comment)]
@@ -72,24 +75,33 @@ def package_text(text):
     return "\n".join(parts)
 
 
-def main(arguments):
-    write = arguments == ["--write"]
-    texts = {}
+def mended() -> dict[pathlib.Path, str]:
+    """The meson.build files whose lists are not what they should be, and what they should be."""
+    texts: dict[pathlib.Path, str] = {}
     for file, name, names in wanted():
         texts[file] = with_list(texts.get(file) or file.read_text(encoding="utf-8"), name, names)
     package = ROOT / "memtally" / "meson.build"
     texts[package] = package_text(package.read_text(encoding="utf-8"))
-    stale = [file for file, text in texts.items() if text != file.read_text(encoding="utf-8")]
-    for file in stale:
+    return {file: text for file, text in texts.items() if text != file.read_text(encoding="utf-8")}
+
+
+def stale_lists() -> collections.abc.Iterator[str]:
+    """A remark for each meson.build with a list that is not complete."""
+    for file in mended():
         place = file.relative_to(ROOT).as_posix()
-        if write:
-            file.write_text(texts[file], encoding="utf-8")
-            print(f"{place}: written")
-        else:
-            print(
-                f"{place}: a list differs from what is in the tree; `python tools/sources.py --write` mends it"
-            )
-    return 1 if stale and not write else 0
+        yield f"{place}: a list is not what is in the tree; mend it: python3 tools/sources.py --write"
+
+
+def main(arguments: list[str]) -> int:
+    """Says what is stale, or mends it."""
+    if arguments == ["--write"]:
+        for file, text in mended().items():
+            file.write_text(text, encoding="utf-8")
+            print(f"{file.relative_to(ROOT).as_posix()}: written")
+        return 0
+    remarks = list(stale_lists())
+    print("\n".join(remarks), end="\n" if remarks else "")
+    return 1 if remarks else 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Running commands quietly: one line for whatever takes over a second, and the output only where it failed."""
+"""Running commands quietly: a line for whatever takes over a second, and the output only where it failed."""
 
+import collections.abc
 import dataclasses
 import os
 import pathlib
@@ -49,18 +50,31 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+Command = collections.abc.Sequence[str | pathlib.Path]
+
+
 def step(
-    label: str, command: list[str | pathlib.Path], *, log: str, env: dict[str, str] | None = None
+    label: str,
+    command: Command,
+    *,
+    log: str,
+    env: dict[str, str] | None = None,
+    cwd: str | pathlib.Path = ROOT,
 ) -> None:
-    """Runs a command in the root folder, its output in build/logs/LOG.log; raises Failed with its end shown."""
-    code = quietly(label, command, log=log, env=env)
+    """Runs a command, its output going to build/logs/LOG.log; raises Failed with the end of that shown."""
+    code = quietly(label, command, log=log, env=env, cwd=cwd)
     if code != 0:
         show_failure(label, code, log)
         raise Failed(label)
 
 
 def quietly(
-    label: str, command: list[str | pathlib.Path], *, log: str, env: dict[str, str] | None = None
+    label: str,
+    command: Command,
+    *,
+    log: str,
+    env: dict[str, str] | None = None,
+    cwd: str | pathlib.Path = ROOT,
 ) -> int:
     """As `step`, but gives the exit code back and shows nothing of the output."""
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -68,7 +82,7 @@ def quietly(
     with open(log_path(log), "wb") as out:
         process = subprocess.Popen(
             [str(word) for word in command],
-            cwd=ROOT,
+            cwd=cwd,
             env=os.environ | (env or {}),
             stdin=subprocess.DEVNULL,
             stdout=out,
