@@ -28,7 +28,7 @@ struct group {
     uint64_t count; /* blocks */
     uint32_t file;  /* string ids of the snapshot's call paths */
     uint32_t line;  /* 0 for KEY_FILENAME and KEY_DOMAIN */
-    uint32_t function;
+    uint32_t function; /* KEY_FUNCTION; KEY_LINENO: that of the line's first row; else 0 */
     uint32_t node;   /* KEY_TRACEBACK: a node with this traceback; else 0 */
     uint32_t depth;  /* KEY_TRACEBACK: its total_nframe as found first in row order, 0 unknown; else 0 */
     uint32_t domain; /* KEY_DOMAIN */
@@ -45,6 +45,9 @@ struct groups {
 nodiscard status groupby(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups);
 void groups_fini(struct groups *groups); /* also of zeroed groups */
 
+/* Traceback (or domain) alone, by content, descending: negative where `a` comes first, 0 where they are equal. */
+int group_key_order(const struct snapshot *a_snapshot, const struct group *a, const struct snapshot *b_snapshot,
+                    const struct group *b, enum key key);
 /* The order above: negative where `a` comes first. Two groups of two snapshots may be compared. */
 int group_order(const struct snapshot *a_snapshot, const struct group *a, const struct snapshot *b_snapshot,
                 const struct group *b, enum key key);

@@ -1,0 +1,65 @@
+/* grouping: a group-by at work: the groups found so far, and how to find the one of a site, a call path or a domain.
+ *
+ *   known[site or node] -> slot + 1         most look-ups end here: one load
+ *   index (by key)      -> slot + 1         sites and nodes seen for the first time
+ *   slots: | group, key | group, key | ...  in the order of first appearance
+ *
+ * Owns its tables (vmem) until grouping_fini; borrows the snapshot. One thread. Fails with NOMEM or FULL: then it is
+ * given up as a whole. Internal to groupby.
+ */
+#ifndef MEMTALLY_GROUPING_H
+#define MEMTALLY_GROUPING_H
+
+#include "groupby.h"
+
+struct slot {
+    struct group group;
+    uint64_t key; /* (file, line), (file, function), (file, 0), the domain, or a traceback's hash */
+};
+
+struct grouping {
+    struct snapshot *snapshot;     /* borrowed */
+    const struct callpaths *paths; /* the snapshot's */
+    enum key key;
+    struct path_ends ends;
+    struct region slots; /* struct slot */
+    uint32_t count;
+    struct idtable index;
+    uint32_t *known; /* by node for KEY_TRACEBACK, by site else */
+    size_t known_bytes;
+    uint32_t no_frames; /* slot + 1 of the empty traceback; 0: not seen */
+    uint64_t seed;
+};
+
+nodiscard status grouping_init(struct grouping *grouping, struct snapshot *snapshot, enum key key);
+void grouping_fini(struct grouping *grouping); /* also of a zeroed one */
+
+/* The slot of the key that a site has; keys by file, line and function. */
+nodiscard status grouping_find_site_slow(struct grouping *grouping, uint32_t site, uint32_t *slot);
+nodiscard static inline status grouping_find_site(struct grouping *grouping, uint32_t site, uint32_t *slot) {
+    *slot = grouping->known[site] - 1;
+    return likely(grouping->known[site] != 0) ? STATUS_OK : grouping_find_site_slow(grouping, site, slot);
+}
+
+/* The slot of a row's key, any key, where `known` does not tell. */
+nodiscard status grouping_find_row_slow(struct grouping *grouping, const struct row *row, uint32_t *slot);
+
+static inline struct slot *grouping_slot(const struct grouping *grouping, uint32_t slot) {
+    return (struct slot *)grouping->slots.base + slot;
+}
+
+static inline uint64_t add_capped(uint64_t a, uint64_t b) {
+    uint64_t sum;
+    return unlikely(__builtin_add_overflow(a, b, &sum)) ? UINT64_MAX : sum;
+}
+
+static inline void grouping_add(struct grouping *grouping, uint32_t slot, uint64_t size, uint64_t count) {
+    struct group *group = &grouping_slot(grouping, slot)->group;
+    group->size = add_capped(group->size, size);
+    group->count = add_capped(group->count, count);
+}
+
+/* Each row for each of its kept frames: groupby_cumulative.c. */
+nodiscard status grouping_add_cumulative(struct grouping *grouping);
+
+#endif
