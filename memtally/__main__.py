@@ -1,4 +1,4 @@
-"""`python -m memtally` and the console script `memtally`: hands the arguments to one of memtally/commands/."""
+"""`python -m memtally` and the console script `memtally`: hand the arguments to one of the commands."""
 
 import sys
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Starts tracing before the program's first line, as `-X memtally[=N]` or `MEMTALLY=N` ask.
 
-memtally-startup.pth imports this module while the interpreter's site module runs, and only when one of the two is
-there. A number of frames that cannot be used ends the process with status 1, as the standard tracer's switches do;
-anything else that goes wrong costs one line on stderr and leaves the interpreter untouched.
+memtally-startup.pth imports this module while the interpreter's site module runs, and only when one of the
+two is there. A number of frames that cannot be used ends the process with status 1, as the standard tracer's
+switches do; anything else that goes wrong costs one line on stderr and leaves the interpreter untouched.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ RUN_SWITCH = "memtally-run"
 
 
 def parse_frames(text: str) -> int:
-    """The number of frames that TEXT asks for, 0 for "do not trace"; raises ValueError where it is no such number.
+    """The number of frames that TEXT asks for, 0 for "do not trace"; ValueError where it is no such number.
 
-    Reads what C's strtol reads, since the standard switches do: leading blanks and a sign are fine, "1_000" is not.
+    Reads what C's strtol reads, as the standard ones do: leading blanks and a sign are fine, 1_000 is not.
     """
     if text == "":
         return 0
@@ -35,7 +35,7 @@ def parse_frames(text: str) -> int:
 
 
 def _give_up(switch: str, text: str) -> NoReturn:
-    """End the process at once: an exception here would only be shown by the site module, and not always stop it."""
+    """End the process at once: most exceptions would only be shown by the site module, and not stop it."""
     if sys.stderr:
         message = f"memtally: {switch}: invalid number of frames: {text!r} (1 to {MAX_FRAMES}; 0 is off)"
         print(message, file=sys.stderr, flush=True)
@@ -73,7 +73,7 @@ def _in_main_interpreter() -> bool:
 
 
 def _hide_run_switches() -> str:
-    """Take out what `memtally run` added, so that the program sees python's own sys.orig_argv; return the FILE."""
+    """Take out what `memtally run` added, so that the program sees its own sys.orig_argv; return the FILE."""
     output = sys._xoptions.pop(RUN_SWITCH)
     sys._xoptions.pop("memtally", None)
     at = sys.orig_argv.index(f"{RUN_SWITCH}={output}")

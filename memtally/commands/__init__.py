@@ -1,15 +1,16 @@
-"""The commands of `memtally`, one module each: add a module with the same four names, and its name to COMMANDS.
+"""The commands of `memtally`, one module each: add a module with the names below, and its name to COMMANDS.
 
-    HELP        one line for the list of commands
-    DESCRIPTION, EPILOG   what `memtally COMMAND --help` says above and below its options: the epilog has an example
-    add_arguments(parser)
-    execute(options) -> exit status
+- HELP: one line for the list of commands
+- DESCRIPTION, EPILOG: what `memtally COMMAND --help` says above and below its options; EPILOG has an example
+- add_arguments: adds the command's own arguments to its Parser
+- execute: carries the command out and returns the exit status
 """
 
 import argparse
 import importlib
 import sys
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 COMMANDS = ("run",)
 
@@ -31,9 +32,25 @@ The same tracer in your own program:
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line, and whose help keeps the line breaks of its texts."""
 
-    def __init__(self, **options: object) -> None:
+    program_at: Callable[[Sequence[str]], int] | None = None
+    """Where in the arguments another program's command line begins; it becomes `options.program`, unread."""
+
+    def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+        super().__init__(allow_abbrev=False, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        own = list(sys.argv[1:] if args is None else args)
+        program: list[str] = []
+        if self.program_at:
+            at = self.program_at(own)
+            own, program = own[:at], own[at:]
+        options, unknown = super().parse_known_args(own, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        if self.program_at:
+            options.program = program
+        return options, unknown
 
     def error(self, message: str) -> NoReturn:
         fail(f"{message} (try: {self.prog} --help)", USAGE_ERROR)

@@ -1,8 +1,8 @@
 """`memtally run`: start the program in an interpreter of its own, with tracing on from the start.
 
 The program is not imported into this process: python itself is executed in its place (same process id), with
-switches that make memtally/_startup.py trace and report. So sys.argv, sys.path, `__main__`, tracebacks, signals and
-exit statuses are python's own, and nothing of this command's memory is in the program's tables.
+switches that make memtally/_startup.py trace and report. So sys.argv, sys.path, `__main__`, tracebacks,
+signals and exit statuses are python's own, and nothing of this command's memory is in the program's tables.
 """
 
 import argparse
@@ -13,16 +13,19 @@ import tempfile
 from collections.abc import Sequence
 
 from memtally._startup import MAX_FRAMES, RUN_SWITCH, parse_frames
-from memtally.commands import USAGE_ERROR, fail
+from memtally.commands import USAGE_ERROR, Parser, fail
 
 DEFAULT_FRAMES = 25
 CANNOT_START = 1
 """Exit status where the interpreter to run the program in cannot be started or traced."""
 
+TAKE_A_VALUE = ("--frames", "-o", "--output")
+"""The options of `run` whose value may be the next word."""
+
 HELP = "run a program and show where its memory went"
 DESCRIPTION = """\
-Run a program as python would, and at its end show which lines held the memory: when it was at its highest (the
-peak), and what is still alive at exit. The tables go to stderr; the program's own output is left alone.
+Run a program as python would, and at its end show which lines held the memory: when it was at its highest
+(the peak), and what is still alive at exit. The tables go to stderr; the program's output is left alone.
 """
 EPILOG = """\
 examples:
@@ -32,16 +35,17 @@ examples:
   memtally run -o before.snap script.py     keep the snapshot: memtally.Snapshot.load("before.snap")
 
 exit status:
-  the program's own; without one (it could not be started), python's: 1, or 2 for a file that is not there
-  2 also for a wrong memtally command line, or a FILE of -o that cannot be written (said before the program runs)
-  1 also where tracing cannot be started
+  the program's own; where it cannot be started, python's: 2 for a file that is not there, else 1
+  2 too for a wrong command line, or a FILE of -o that cannot be written (said before the program runs)
+  1 too where tracing cannot be started
 
 All options of memtally come before the program; what follows the program is the program's.
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     parser.usage = "memtally run [--frames N] [-o FILE] (SCRIPT | -m MODULE | -c CODE) [ARGS...]"
+    parser.program_at = program_at
     parser.add_argument(
         "--frames",
         type=_frames,
@@ -50,16 +54,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how many frames of each traceback to keep, 1 to {MAX_FRAMES} (default: {DEFAULT_FRAMES}; "
         "the tables need one, a saved snapshot can tell the way there)",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="save a snapshot of what is alive at exit to FILE")
-    rest = argparse.REMAINDER
-    parser.add_argument("-m", dest="module", nargs=rest, metavar="MODULE", help="run a module, as python -m does")
-    parser.add_argument("-c", dest="code", nargs=rest, metavar="CODE", help="run a string, as python -c does")
-    parser.add_argument("program", nargs=rest, metavar="SCRIPT", help="a file, or a folder or zip with __main__.py")
+    parser.add_argument("-o", "--output", metavar="FILE", help="save a snapshot, taken at exit, to FILE")
+    program = parser.add_argument_group("the program, one of")
+    program.add_argument(
+        "script", nargs="?", metavar="SCRIPT", help="a file; a folder or zip with __main__.py"
+    )
+    program.add_argument("-m", metavar="MODULE", help="a module, as python -m runs it")
+    program.add_argument("-c", metavar="CODE", help="a string, as python -c runs it")
+
+
+def program_at(words: Sequence[str]) -> int:
+    """Where the program begins in what follows `memtally run`: python gets all from there on, unread."""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if not word.startswith("-") or word in ("-", "--") or word[:2] in ("-m", "-c"):
+            return at
+        at += 2 if word in TAKE_A_VALUE else 1
+    return len(words)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Replace this process by the traced program; returns only by SystemExit."""
-    program = _program(options)
+    program = _program(options.program)
     output = _writable(options.output) if options.output is not None else ""
     if not sys.executable:
         fail("run: this interpreter does not know its own file name (sys.executable is empty)", CANNOT_START)
@@ -79,7 +96,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def interpreter_flags(orig_argv: Sequence[str], arguments: int) -> list[str]:
-    """The switches this interpreter was given (-X dev, -W error, -u, -I, ...), for the next one to be given too.
+    """The switches this interpreter was given (-X dev, -W error, -u, ...), to be given to the next one too.
 
     ORIG_ARGV is sys.orig_argv; its last ARGUMENTS entries are memtally's own. What stands before them is
     `-m memtally` in one of its spellings, or the path of the console script.
@@ -107,16 +124,14 @@ def _frames(text: str) -> int:
     return frames
 
 
-def _program(options: argparse.Namespace) -> list[str]:
-    """What python is to run, in python's own words."""
-    for switch, words in (("-m", options.module), ("-c", options.code)):
-        if words is not None:
-            if not words:
-                fail(f"run: {switch} expects an argument (try: memtally run --help)", USAGE_ERROR)
-            return [switch, *words]
-    if not options.program:
+def _program(words: Sequence[str]) -> list[str]:
+    """What python is to run, in python's own words; WORDS is what begins at program_at."""
+    program = list(words[1:] if words[:1] == ["--"] else words)
+    if not program:
         fail("run: which program? (try: memtally run --help)", USAGE_ERROR)
-    return list(options.program)
+    if program == ["-m"] or program == ["-c"]:
+        fail(f"run: {program[0]} expects an argument (try: memtally run --help)", USAGE_ERROR)
+    return ["--", *program] if len(program) < len(words) else program
 
 
 def _writable(name: str) -> str:
@@ -142,7 +157,7 @@ def _startup_installed() -> bool:
 
 
 def _startup_path(inherited: str) -> str:
-    """A PYTHONPATH whose first folder has memtally's stand-in for the .pth file; that takes itself out again."""
+    """A PYTHONPATH whose first folder has the stand-in for the .pth file, which takes itself out again."""
     if sys.flags.ignore_environment:
         fail("run: memtally-startup.pth is not installed, and -E or -I keep its stand-in out", CANNOT_START)
     folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "startup")

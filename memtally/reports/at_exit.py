@@ -1,8 +1,8 @@
 """The end of `memtally run`: saves the snapshot and prints the tables when the traced program exits.
 
-Registered with atexit before the program's first line, so that it runs after everything the program registers.
-Nothing here may change how the program ends: whatever goes wrong becomes one line on stderr. What the tables need
-(linecache and the like) is imported only after tracing has stopped, so that none of it is in them.
+Registered with atexit before the program's first line, so that it runs after all that the program registers.
+Nothing here may change how the program ends: whatever goes wrong becomes one line on stderr. What the tables
+need (linecache and the like) is imported only after tracing has stopped, so that none of it is in them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import sys
 import memtally
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself is not imported: the program should find the sys.modules that python gives it
+if TYPE_CHECKING:  # typing and contextlib are not imported: the program is to find python's own sys.modules
     from typing import TextIO
 
 _RUNS_NO_FILE = ("", "-", "-c")
-"""sys.argv[0] where python runs a string or its standard input, and so gives `__main__` no loader of its own."""
+"""sys.argv[0] where python runs a string or its standard input: `__main__` gets no loader of its own then."""
 
 
 def register(output: str) -> None:
@@ -34,12 +34,18 @@ def _at_exit(output: str, process: int, unstarted: object) -> None:
     if memtally.is_tracing():
         snapshots = memtally.take_snapshot(view="peak"), memtally.take_snapshot()
         memtally.stop()
-    if not _program_began(unstarted):
-        return
+    if _program_began(unstarted):
+        _report(snapshots, output)
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        _stay_interrupted()
+
+
+def _report(snapshots: tuple[memtally.Snapshot, memtally.Snapshot] | None, output: str) -> None:
     _flush_stdout()
     stream = sys.__stderr__ if sys.__stderr__ and not sys.__stderr__.closed else None
     if snapshots is None:
-        _say(stream, "no table" + " and no file" * bool(output) + ": the program itself called memtally.stop()")
+        lost = "no table and no file" if output else "no table"
+        _say(stream, f"{lost}: the program itself called memtally.stop()")
         return
     peak, live = snapshots
     if output:
@@ -56,21 +62,33 @@ def _main_loader() -> object:
 
 
 def _program_began(unstarted: object) -> bool:
-    """Whether python got as far as the program's first line; if not, its error message is all there is to say.
+    """Whether python got as far as the program's first line; if not, its error message says it all.
 
-    UNSTARTED is the loader that `__main__` has before python finds the program's file, or None if it needs none.
+    UNSTARTED is the loader of `__main__` before python finds the program's file, or None if it needs none.
     """
     if getattr(sys, "last_type", None) is not None and sys.last_traceback is None:
         return False  # it could not be compiled: an uncaught exception that went through no frame
     return unstarted is None or _main_loader() is not unstarted
 
 
+def _stay_interrupted() -> None:
+    """Let python still die of the Ctrl-C that ended the program: running a string makes it forget.
+
+    Strings are run while the report is made, too (every namedtuple is made by one), so this runs one that
+    ends as the program ended.
+    """
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return
+
+
 def _flush_stdout() -> None:
-    """Let what the program printed come before the tables; if it cannot be written, python will say so itself."""
+    """Let what the program printed come before the tables; if it cannot be written, python will say so."""
     try:
         sys.stdout.flush()
     except Exception:
-        pass
+        return
 
 
 def _say(stream: TextIO | None, message: str) -> None:
@@ -102,7 +120,7 @@ def _print_tables(peak: memtally.Snapshot, live: memtally.Snapshot, stream: Text
     style = table.style_of(stream)
     own = os.path.dirname(memtally.__file__) + os.sep
     lines = []
-    for title, snapshot in (("At the peak", peak), ("Live at exit", live)):
+    for title, snapshot in (("memtally: at the peak", peak), ("memtally: live at exit", live)):
         rows = [row for row in snapshot.statistics("lineno") if not row.traceback[0].filename.startswith(own)]
         lines += ["", *table.lines(title, rows, style)]
     stream.write("\n".join(lines) + "\n")

@@ -19,6 +19,8 @@ LIMIT = 10
 ONE_LINE = 120
 """Columns a terminal needs for place, function and source side by side."""
 HEADINGS = ("bytes", "share", "blocks", "average", "place", "function", "source")
+LONGEST = 200
+"""Characters of a name or a source line that are shown, even where the width does not matter."""
 NUMBERS = 4
 """How many of the columns are numbers; these never get shortened."""
 
@@ -53,10 +55,10 @@ def style_of(stream: TextIO) -> Style:
 
 
 def lines(title: str, statistics: Sequence[Statistic], style: Style) -> list[str]:
-    """The table of the first LIMIT of STATISTICS (largest first, by line), as lines of text without newlines."""
+    """The table of the first LIMIT of STATISTICS (by line, largest first), as lines without newlines."""
     size = sum(row.size for row in statistics)
     count = sum(row.count for row in statistics)
-    heading = f"{title}: {size_text(size)} in {_plural(count, 'block')}"
+    heading = f"{title}, {size_text(size)} in {_plural(count, 'block')}"
     if not statistics:
         return [style.paint(BOLD, heading)]
     rows = [HEADINGS, *(_cells(row, size) for row in statistics[:LIMIT])]
@@ -126,7 +128,9 @@ def _source(frame: Frame) -> str:
 
 
 def _printable(text: str) -> str:
-    """TEXT as it may go to a terminal: file names and source lines can hold control characters."""
+    """TEXT as it may go to a terminal: names and source lines can hold control characters, or a megabyte."""
+    if len(text) > LONGEST:
+        text = text[: LONGEST - 3] + "..."
     return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
 
 
@@ -135,23 +139,22 @@ def _align(rows: list[tuple[str, ...]], style: Style) -> Iterable[str]:
     indent = sum(widths[:NUMBERS]) + 2 * NUMBERS
     below = style.width is not None and style.width < ONE_LINE
     if style.width is not None:
-        _squeeze(widths, style.width - indent, below)
+        _squeeze(widths, max(style.width - indent, 24), below)
     for row in rows:
-        numbers = "  ".join(" " * (width - len(cell)) + cell for cell, width in zip(row, widths[:NUMBERS]))
-        place, function, source = (
-            _fit(cell, width, keep_end)
-            for cell, width, keep_end in zip(row[NUMBERS:], widths[NUMBERS:], (True, True, False))
-        )
-        paint = DIM if row is HEADINGS else ""
-        head = f"{numbers}  {place}  {function}"
-        if below:
-            yield style.paint(DIM, head.rstrip()) if paint else head.rstrip()
-            if source.strip() and not paint:
-                yield style.paint(DIM, " " * indent + source.rstrip())
-        elif paint:
-            yield style.paint(DIM, f"{head}  {source}".rstrip())
+        cells = [cell.rjust(width) for cell, width in zip(row[:NUMBERS], widths[:NUMBERS], strict=True)]
+        for column in (NUMBERS, NUMBERS + 1):
+            cells.append(_fit(row[column], widths[column], keep_end=True))
+        head = "  ".join(cells)
+        source = _fit(row[-1], widths[-1], keep_end=False).rstrip()
+        if row is HEADINGS:
+            yield style.paint(DIM, head.rstrip() if below else f"{head}  {source}")
+        elif not source:
+            yield head.rstrip()
+        elif below:
+            yield head.rstrip()
+            yield " " * indent + style.paint(DIM, source)
         else:
-            yield f"{head}  {style.paint(DIM, source.rstrip())}".rstrip()
+            yield f"{head}  {style.paint(DIM, source)}"
 
 
 def _squeeze(widths: list[int], room: int, below: bool) -> None:
@@ -160,9 +163,9 @@ def _squeeze(widths: list[int], room: int, below: bool) -> None:
     most = room - 2 if below else room * 11 // 20
     if widths[place] + widths[function] > most:
         widths[function] = max(min(widths[function], most * 2 // 5), most - widths[place])
-        widths[place] = min(widths[place], most - widths[function])
+        widths[place] = most - widths[function]
     left = room if below else room - widths[place] - widths[function] - 4
-    widths[source] = min(widths[source], max(left, 10))
+    widths[source] = min(widths[source], left)
 
 
 def _columns(text: str) -> int:
@@ -175,6 +178,7 @@ def _columns(text: str) -> int:
 def _fit(text: str, width: int, keep_end: bool) -> str:
     """TEXT in exactly WIDTH columns: filled with blanks, or cut with "..." at its start or its end."""
     if _columns(text) > width:
+        text = text[-width:] if keep_end else text[:width]
         while _columns(text) > max(width - 3, 0):
             text = text[1:] if keep_end else text[:-1]
         text = "..." + text if keep_end else text + "..."

@@ -1,7 +1,8 @@
-"""Stands in for memtally-startup.pth where that file is not installed; `memtally run` alone puts it in the way.
+"""Stands in for memtally-startup.pth where that file is not installed; only `memtally run` uses it.
 
-`memtally run` sets PYTHONPATH to this folder for the one interpreter it starts. This module undoes that first, so
-that the program and its children see the PYTHONPATH, the sys.path and the sitecustomize they would see anyway.
+`memtally run` puts this folder into PYTHONPATH for the one interpreter it starts. This module undoes that
+first, so that the program and its children see the PYTHONPATH, sys.path and sitecustomize that they would
+see anyway.
 """
 
 import importlib
