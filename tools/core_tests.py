@@ -66,7 +66,7 @@ def run(variant: str) -> Counts:
     results.unlink(missing_ok=True)
     command = [environment.tool("meson"), "test", "-C", str(folder), "--no-rebuild"]
     if variant == "tsan" and addresses_can_be_fixed():
-        command += ["--wrapper", " ".join(FIXED_ADDRESSES)]
+        command = [*FIXED_ADDRESSES, *command]
     began = time.monotonic()
     quietly(f"running the {title}", command, log=f"core-{variant}", env=environment.bin_path())
     counts = Counts()

@@ -8,7 +8,7 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036 (it may be run by any interpreter)
     sys.stderr.write(
         "memtally: needs CPython 3.11 or newer, %s is %d.%d: name another with PYTHON=..., "  # noqa: UP031
-        "or: apt-get install python3 python3-dev python3-venv\n" % ((sys.executable,) + sys.version_info[:2])  # noqa: RUF005
+        "or: apt-get install python3 python3-dev python3-venv\n" % ((sys.executable,) + sys.version_info[:2])
     )
     sys.exit(2)
 
