@@ -110,7 +110,7 @@ def install() -> None:
     settings = [f"build-dir={BUILD / 'meson'}", "setup-args=-Ddebug=true"]
     settings += [f"setup-args=-Dwerror={'true' if werror() else 'false'}"]
     command = [*PIP, "--no-build-isolation", "--no-deps", "--force-reinstall"]
-    command += [word for setting in settings for word in ("-C", setting)]
+    command += [word for setting in settings for word in ("--config-settings", setting)]
     step("building memtally", [*command, "."], log=log("build"), env=bin_path())
     (VENV / "installed").touch()
     stamp.write_text(wanted, encoding="ascii")
