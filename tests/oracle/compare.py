@@ -8,6 +8,7 @@ total_nframe); what one side alone holds is paired by domain and size to tell "a
 from __future__ import annotations
 
 import gc
+import itertools
 import sys
 import types
 from collections import Counter, defaultdict
@@ -231,16 +232,10 @@ def likeness(left: Row, right: Row) -> int:
 
 
 def live_objects() -> Iterable[Any]:
-    """Live objects, newest first: all the collector knows and what hangs off them."""
-    found: dict[int, Any] = {}
+    """Live objects, newest first, some more than once: all the collector knows and what hangs off them."""
     known = gc.get_objects()
-    for parent in reversed(known):
-        found[id(parent)] = parent
-        for child in gc.get_referents(parent):
-            found[id(child)] = child
-    for own in (found, known):
-        found.pop(id(own), None)
-    return found.values()
+    known.reverse()
+    return itertools.chain(known, gc.get_referents(*known))
 
 
 def compare_objects(outcome: Outcome, ours: Any, intern: Interner) -> None:
@@ -249,16 +244,17 @@ def compare_objects(outcome: Outcome, ours: Any, intern: Interner) -> None:
 
     ask_std = _tracemalloc._get_object_traceback  # type: ignore[attr-defined]
     ask_ours = ours._get_object_traceback
-    asked = traced = 0
+    traced: set[int] = set()
     for thing in live_objects():
         std, our = ask_std(thing), ask_ours(thing)
-        asked += 1
-        traced += std is not None
+        if std is None and our is None or id(thing) in traced:
+            continue
+        traced.add(id(thing))
         if std != our:
             judge_object(outcome, thing, std, our, intern)
-        if traced >= outcome.settings.objects:
+        if len(traced) >= outcome.settings.objects:
             break
-    outcome.summary.append(f"objects compared: {asked:,}, traced {traced:,}")
+    outcome.summary.append(f"objects compared: {len(traced):,}")
 
 
 def judge_object(outcome: Outcome, thing: Any, std: Any, our: Any, intern: Interner) -> None:
