@@ -1,0 +1,79 @@
+/* support: what the core's tests share: cmocka, random numbers, and the system's memory failing on demand.
+ *
+ * Link with -Wl,--wrap=platform_reserve,--wrap=platform_commit. One thread.
+ */
+#ifndef MEMTALLY_TEST_SUPPORT_H
+#define MEMTALLY_TEST_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "platform.h"
+#include "vmem.h"
+
+void *__real_platform_reserve(size_t bytes);
+bool __real_platform_commit(void *start, size_t bytes);
+void *__wrap_platform_reserve(size_t bytes);
+bool __wrap_platform_commit(void *start, size_t bytes);
+
+/* The call that fails, counted from 1 (0: none does), and whether all after it fail as well. */
+static size_t support_fail_at, support_calls;
+static bool support_fail_on;
+
+static inline bool support_fails(void) {
+    if (support_fail_at == 0)
+        return false;
+    support_calls++;
+    return support_fail_on ? support_calls >= support_fail_at : support_calls == support_fail_at;
+}
+
+void *__wrap_platform_reserve(size_t bytes) { return support_fails() ? NULL : __real_platform_reserve(bytes); }
+
+bool __wrap_platform_commit(void *start, size_t bytes) {
+    return !support_fails() && __real_platform_commit(start, bytes);
+}
+
+/* Runs `task` with its Nth request for memory failing, N = 1, 2, ..., until it gets through without a failure: once
+ * with one failure, once with all from the Nth on. A task gives back what it took, whatever its result; a single
+ * failure may be made up for (a smaller reservation), a lasting one must be told. Returns the number of requests. */
+static inline size_t support_sweep(struct vmem *account, status (*task)(void *context), void *context) {
+    size_t before = vmem_bytes(account), n = 0;
+    for (int lasting = 0; lasting < 2; lasting++) {
+        for (n = 1;; n++) {
+            support_fail_at = n;
+            support_fail_on = lasting != 0;
+            support_calls = 0;
+            status result = task(context);
+            support_fail_at = 0;
+            assert_int_equal(vmem_bytes(account), before);
+            if (support_calls < n) {
+                assert_int_equal(result, STATUS_OK);
+                break;
+            }
+            if (lasting != 0)
+                assert_int_not_equal(result, STATUS_OK);
+            if (result != STATUS_OK)
+                assert_true(result == STATUS_NOMEM || result == STATUS_FULL);
+        }
+    }
+    return n - 1;
+}
+
+/* Repeatable random numbers (Steele, Lea, Flood: "splitmix"). */
+static inline uint64_t support_random(uint64_t *state) {
+    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+/* 0 .. end - 1 */
+static inline uint32_t support_below(uint64_t *state, uint32_t end) { return (uint32_t)(support_random(state) % end); }
+
+#endif
