@@ -10,58 +10,25 @@ static uint64_t hash_of(const void *owner, uint32_t id) {
     return hash_key(t->domain, t->tally.node);
 }
 
-static void zero_counters(struct side *side) {
+status side_init(struct side *side, struct vmem *account) {
+    side_fini(side);
     side->count = 1;
-    side->touched = 0;
-    side->current = side->settled = side->window_top = 0;
     side->window = side->window_epoch = 1;
-    side->pending = false;
-}
-
-static status init_tables(struct side *side, struct vmem *account) {
-    zero_counters(side);
     status result = bigmap_init(&side->blocks, account);
     if (result == STATUS_OK)
         result = region_init(&side->tallies, account, ((size_t)TALLY_MASK + 1) * sizeof(struct side_tally));
     if (result == STATUS_OK)
         result = idtable_init(&side->index, account);
-    return result;
-}
-
-static void fini_tables(struct side *side) {
-    bigmap_fini(&side->blocks);
-    region_fini(&side->tallies);
-    idtable_fini(&side->index);
-}
-
-status side_init(struct side *side, struct vmem *account) {
-    memset(side, 0, sizeof *side);
-    lock_init(&side->lock, LOCK_SIDE);
-    status result = init_tables(side, account);
     if (result != STATUS_OK)
         side_fini(side);
     return result;
 }
 
 void side_fini(struct side *side) {
-    fini_tables(side);
-    lock_fini(&side->lock);
-    memset(side, 0, sizeof *side);
-}
-
-status side_clear_locked(struct side *side, struct vmem *account) {
-    struct side fresh = {0};
-    status result = init_tables(&fresh, account);
-    if (result != STATUS_OK) {
-        fini_tables(&fresh);
-        return result;
-    }
-    fini_tables(side);
-    side->blocks = fresh.blocks;
-    side->tallies = fresh.tallies;
-    side->index = fresh.index;
-    zero_counters(side);
-    return STATUS_OK;
+    bigmap_fini(&side->blocks);
+    region_fini(&side->tallies);
+    idtable_fini(&side->index);
+    memset((char *)side + offsetof(struct side, blocks), 0, sizeof *side - offsetof(struct side, blocks));
 }
 
 static status tally_of(struct side *side, uint32_t domain, uint32_t node, uint64_t epoch, uint32_t *id) {
@@ -195,6 +162,11 @@ bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domai
     lose(side, ledger, big_tally(entry), bytes);
     bigmap_remove(&side->blocks, entry);
     return true;
+}
+
+void side_lose_locked(struct side *side, struct ledger *ledger, uint32_t tally, uint64_t size) {
+    begin_event(side, ledger);
+    lose(side, ledger, tally, size);
 }
 
 status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address, uint32_t node) {

@@ -49,10 +49,9 @@ struct side {
     _Atomic bool pending;  /* a window is open; written under the lock */
 };
 
+/* Both leave `lock` alone: it outlives what it protects. */
 nodiscard status side_init(struct side *side, struct vmem *account);
 void side_fini(struct side *side); /* also of a zeroed side */
-/* Forgets all blocks and counters; keeps the lock. The caller holds it, and the main GIL. */
-nodiscard status side_clear_locked(struct side *side, struct vmem *account);
 
 /* Which partition's thread is speaking: `ledger` for a joint event, NULL for one apart. */
 
@@ -65,6 +64,8 @@ bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domai
 /* The block stays, its call path becomes `node`. OK and nothing done where the domain does not know the address. */
 nodiscard status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
                                   uint32_t node);
+/* Counts a block of this tally as gone, whose record is out of the map already. */
+void side_lose_locked(struct side *side, struct ledger *ledger, uint32_t tally, uint64_t size);
 /* The entry of an address in a domain, or NULL. */
 struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address);
 

@@ -1,0 +1,194 @@
+/* freeze: a view of the tracer as a snapshot. Holds the main GIL; takes the side's lock while it reads the side.
+ *
+ * live: the records are counted by (tally, size) in one pass; peak and total: one row a tally. */
+#include "tracer.h"
+
+#include <string.h>
+
+/* (tally, size) -> blocks: an open-addressing table in memory of its own. Key: size << TALLY_BITS | tally, as in
+ * struct big; a tally is never 0, so neither is a key. Sizes of 64 GiB and more go into rows of their own. */
+struct counts {
+    struct count {
+        uint64_t key;
+        uint64_t blocks;
+    } *items;
+    size_t mask;
+    size_t used;
+    struct vmem *account; /* borrowed */
+};
+
+enum { FIRST_COUNTS = SIZED(8192, 2) };
+
+static status counts_init(struct counts *counts, struct vmem *account) {
+    *counts = (struct counts){NULL, FIRST_COUNTS - 1, 0, account};
+    counts->items = vmem_map(account, FIRST_COUNTS * sizeof *counts->items);
+    return counts->items != NULL ? STATUS_OK : STATUS_NOMEM;
+}
+
+static void counts_fini(struct counts *counts) {
+    if (counts->items != NULL)
+        vmem_unmap(counts->account, counts->items, (counts->mask + 1) * sizeof *counts->items);
+    counts->items = NULL;
+}
+
+static struct count *counts_find(const struct counts *counts, uint64_t key) {
+    size_t i = (hash_mix(key) >> 16) & counts->mask;
+    while (counts->items[i].key != key && counts->items[i].key != 0)
+        i = (i + 1) & counts->mask;
+    return &counts->items[i];
+}
+
+static cold_path status counts_grow(struct counts *counts) {
+    struct counts bigger = {NULL, counts->mask * 2 + 1, counts->used, counts->account};
+    bigger.items = vmem_map(counts->account, (bigger.mask + 1) * sizeof *bigger.items);
+    if (bigger.items == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i <= counts->mask; i++) {
+        if (counts->items[i].key != 0)
+            *counts_find(&bigger, counts->items[i].key) = counts->items[i];
+    }
+    counts_fini(counts);
+    *counts = bigger;
+    return STATUS_OK;
+}
+
+static inline status counts_add(struct counts *counts, uint64_t key) {
+    struct count *item = counts_find(counts, key);
+    if (likely(item->key != 0)) {
+        item->blocks++;
+        return STATUS_OK;
+    }
+    if ((counts->used + 1) * 2 > counts->mask + 1) {
+        status result = counts_grow(counts);
+        if (result != STATUS_OK)
+            return result;
+        item = counts_find(counts, key);
+    }
+    *item = (struct count){key, 1};
+    counts->used++;
+    return STATUS_OK;
+}
+
+static uint32_t capped_depth(uint32_t depth) { return depth > UINT16_MAX ? UINT16_MAX : depth; }
+
+static status add_row(struct snapshot *snapshot, uint32_t domain, uint32_t node, uint64_t size, uint64_t count) {
+    struct row row = {.domain = domain, .node = node, .size = size, .count = count};
+    row.depth = capped_depth(node_get(snapshot->paths, node)->depth);
+    return snapshot_add(snapshot, &row);
+}
+
+static status count_page(void *context, uintptr_t start, const struct page *page, uint32_t count) {
+    struct counts *counts = context;
+    (void)start;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = page->slots[i];
+        if (slot == 0)
+            continue;
+        status result = counts_add(counts, (uint64_t)slot_size(page, slot) << TALLY_BITS | slot_tally(slot));
+        if (result != STATUS_OK)
+            return result;
+    }
+    return STATUS_OK;
+}
+
+/* Who a tally is: its domain and node. */
+typedef void (*tally_names)(const struct tracer *tracer, uint32_t tally, uint32_t *domain, uint32_t *node);
+
+static void name_in_ledger(const struct tracer *tracer, uint32_t tally, uint32_t *domain, uint32_t *node) {
+    *domain = DOMAIN_PYTHON;
+    *node = tracer->ledger.tallies[tally].node;
+}
+
+static void name_in_side(const struct tracer *tracer, uint32_t tally, uint32_t *domain, uint32_t *node) {
+    const struct side_tally *t = side_tally(&tracer->side, tally);
+    *domain = t->domain;
+    *node = t->tally.node;
+}
+
+static status count_bigs(const struct tracer *tracer, const struct bigmap *map, tally_names name,
+                         struct counts *counts, struct snapshot *snapshot) {
+    status result = STATUS_OK;
+    for (size_t i = 0; i <= map->mask && result == STATUS_OK; i++) {
+        const struct big *entry = &map->entries[i];
+        if (entry->key == 0 || big_tally(entry) == 0)
+            continue;
+        if (entry->value >> TALLY_BITS != BIG_SIZE_LISTED) {
+            result = counts_add(counts, entry->value);
+        } else {
+            uint32_t domain, node;
+            name(tracer, big_tally(entry), &domain, &node);
+            result = add_row(snapshot, domain, node, big_size(map, entry), 1);
+        }
+    }
+    return result;
+}
+
+static status add_counts(const struct tracer *tracer, tally_names name, const struct counts *counts,
+                         struct snapshot *snapshot) {
+    status result = STATUS_OK;
+    for (size_t i = 0; i <= counts->mask && result == STATUS_OK; i++) {
+        const struct count *item = &counts->items[i];
+        if (item->key == 0)
+            continue;
+        uint32_t domain, node;
+        name(tracer, (uint32_t)item->key & TALLY_MASK, &domain, &node);
+        result = add_row(snapshot, domain, node, item->key >> TALLY_BITS, item->blocks);
+    }
+    return result;
+}
+
+static status freeze_live(struct tracer *tracer, struct snapshot *snapshot) {
+    struct counts main_counts = {0}, side_counts = {0};
+    status result = counts_init(&main_counts, snapshot->account);
+    if (result == STATUS_OK)
+        result = counts_init(&side_counts, snapshot->account);
+    if (result == STATUS_OK)
+        result = addrmap_each(&tracer->map, count_page, &main_counts);
+    if (result == STATUS_OK)
+        result = count_bigs(tracer, &tracer->big, name_in_ledger, &main_counts, snapshot);
+    if (result == STATUS_OK)
+        result = add_counts(tracer, name_in_ledger, &main_counts, snapshot);
+    if (result == STATUS_OK)
+        result = count_bigs(tracer, &tracer->side.blocks, name_in_side, &side_counts, snapshot);
+    if (result == STATUS_OK)
+        result = add_counts(tracer, name_in_side, &side_counts, snapshot);
+    counts_fini(&main_counts);
+    counts_fini(&side_counts);
+    return result;
+}
+
+static status add_tally(const struct tracer *tracer, struct snapshot *snapshot, uint32_t domain,
+                        const struct tally *tally) {
+    pair value = snapshot->view == VIEW_TOTAL ? tally->total : tally_at_peak(&tracer->ledger, tally);
+    return value[1] == 0 ? STATUS_OK : add_row(snapshot, domain, tally->node, value[0], value[1]);
+}
+
+static status freeze_tallies(struct tracer *tracer, struct snapshot *snapshot) {
+    ledger_note_peak(&tracer->ledger);
+    status result = STATUS_OK;
+    for (uint32_t id = 1; id < tracer->ledger.count && result == STATUS_OK; id++)
+        result = add_tally(tracer, snapshot, DOMAIN_PYTHON, &tracer->ledger.tallies[id]);
+    for (uint32_t id = 1; id < tracer->side.count && result == STATUS_OK; id++) {
+        const struct side_tally *t = side_tally(&tracer->side, id);
+        result = add_tally(tracer, snapshot, t->domain, &t->tally);
+    }
+    return result;
+}
+
+status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view, struct snapshot **result) {
+    *result = NULL;
+    struct snapshot *snapshot = snapshot_new(account, tracer->paths, tracer->frames, view);
+    if (snapshot == NULL)
+        return STATUS_NOMEM;
+    lock_acquire(&tracer->side.lock);
+    if (tracer->side.pending)
+        side_settle_locked(&tracer->side, &tracer->ledger);
+    status frozen = view == VIEW_LIVE ? freeze_live(tracer, snapshot) : freeze_tallies(tracer, snapshot);
+    lock_release(&tracer->side.lock);
+    if (frozen != STATUS_OK) {
+        snapshot_release(snapshot);
+        return frozen;
+    }
+    *result = snapshot;
+    return STATUS_OK;
+}

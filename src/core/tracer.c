@@ -1,0 +1,407 @@
+/* tracer: slow ways, the two partitions together, start and stop (tracer.h). Under the main GIL but for the calls
+ * on the side partition, which any thread may make. */
+#include "tracer.h"
+
+#include <string.h>
+
+/* --- start, stop, clear ----------------------------------------------------------------------------------------- */
+
+#define MOST_NODE_TALLIES (((size_t)TALLY_MASK + 1) * sizeof(uint32_t))
+#define CACHE_BYTES (CACHE_SIZE * sizeof(struct step))
+
+static status init_unknown(struct tracer *tracer) {
+    static const char name[] = "<unknown>";
+    struct callpaths *paths = tracer->paths;
+    struct site site = {0};
+    uint32_t site_id = 0;
+    lock_acquire(&paths->lock);
+    status result = strtab_intern(&paths->strings, name, sizeof name - 1, &site.file);
+    if (result == STATUS_OK)
+        result = site_intern_locked(paths, &site, &site_id);
+    if (result == STATUS_OK)
+        result = node_intern_locked(paths, 0, site_id, 1, &tracer->unknown_node);
+    lock_release(&paths->lock);
+    return result == STATUS_OK ? tracer_tally_of(tracer, tracer->unknown_node, &tracer->unknown) : result;
+}
+
+/* Everything of the main partition but the call tree. */
+static status init_tables(struct tracer *tracer) {
+    struct vmem *memory = &tracer->memory;
+    status result = mirrors_init(&tracer->mirrors, memory);
+    if (result == STATUS_OK)
+        result = ledger_init(&tracer->ledger, memory);
+    if (result == STATUS_OK)
+        result = addrmap_init(&tracer->map, memory);
+    if (result == STATUS_OK)
+        result = bigmap_init(&tracer->big, memory);
+    if (result == STATUS_OK)
+        result = codemap_init(&tracer->codes, memory);
+    if (result == STATUS_OK)
+        result = region_init(&tracer->node_tallies, memory, MOST_NODE_TALLIES);
+    if (result == STATUS_OK && (tracer->cache = vmem_map(memory, CACHE_BYTES)) == NULL)
+        result = STATUS_NOMEM;
+    tracer->generation = 1; /* an empty step has 0 */
+    tracer->strays = false;
+    return result == STATUS_OK ? init_unknown(tracer) : result;
+}
+
+static void fini_tables(struct tracer *tracer) {
+    mirrors_fini(&tracer->mirrors);
+    ledger_fini(&tracer->ledger);
+    addrmap_fini(&tracer->map);
+    bigmap_fini(&tracer->big);
+    codemap_fini(&tracer->codes);
+    region_fini(&tracer->node_tallies);
+    vmem_unmap(&tracer->memory, tracer->cache, CACHE_BYTES);
+    tracer->cache = NULL;
+}
+
+static void set_fast_thread(struct tracer *tracer, const void *thread) {
+    assert(lock_is_mine(&tracer->side.lock));
+    __atomic_store_n(&tracer->fast_thread, thread, __ATOMIC_RELEASE);
+}
+
+void tracer_init(struct tracer *tracer) {
+    memset(tracer, 0, sizeof *tracer);
+    lock_init(&tracer->side.lock, LOCK_SIDE);
+    tracer->fast_thread = NO_THREAD;
+}
+
+static void stop_locked(struct tracer *tracer) {
+    tracer->active = false;
+    set_fast_thread(tracer, NO_THREAD);
+    fini_tables(tracer);
+    side_fini(&tracer->side);
+    callpaths_release(tracer->paths);
+    tracer->paths = NULL;
+}
+
+status tracer_start(struct tracer *tracer, uint32_t frames) {
+    assert(!tracer->active && frames >= 1);
+    lock_acquire(&tracer->side.lock);
+    tracer->frames = frames;
+    tracer->lost = 0;
+    tracer->run++;
+    tracer->paths = callpaths_new(&tracer->memory);
+    status result = tracer->paths != NULL ? init_tables(tracer) : STATUS_NOMEM;
+    if (result == STATUS_OK)
+        result = side_init(&tracer->side, &tracer->memory);
+    if (result == STATUS_OK)
+        tracer->active = true;
+    else
+        stop_locked(tracer);
+    lock_release(&tracer->side.lock);
+    return result;
+}
+
+void tracer_stop(struct tracer *tracer) {
+    lock_acquire(&tracer->side.lock);
+    if (tracer->active)
+        stop_locked(tracer);
+    lock_release(&tracer->side.lock);
+}
+
+status tracer_clear(struct tracer *tracer) {
+    lock_acquire(&tracer->side.lock);
+    set_fast_thread(tracer, NO_THREAD);
+    tracer->run++;
+    fini_tables(tracer);
+    side_fini(&tracer->side);
+    status result = init_tables(tracer);
+    if (result == STATUS_OK)
+        result = side_init(&tracer->side, &tracer->memory);
+    if (result != STATUS_OK)
+        stop_locked(tracer);
+    lock_release(&tracer->side.lock);
+    return result;
+}
+
+status tracer_enter(struct tracer *tracer, const void *thread) {
+    status result = mirrors_switch(&tracer->mirrors, thread);
+    lock_acquire(&tracer->side.lock);
+    if (tracer->side.pending)
+        side_settle_locked(&tracer->side, &tracer->ledger);
+    set_fast_thread(tracer, result == STATUS_OK ? thread : NO_THREAD);
+    lock_release(&tracer->side.lock);
+    return result;
+}
+
+void tracer_leave(struct tracer *tracer) {
+    lock_acquire(&tracer->side.lock);
+    set_fast_thread(tracer, NO_THREAD);
+    lock_release(&tracer->side.lock);
+}
+
+void tracer_count_lost(struct tracer *tracer) {
+    __atomic_fetch_add((uint64_t *)&tracer->lost, 1, __ATOMIC_RELAXED);
+}
+
+/* --- the main partition ----------------------------------------------------------------------------------------- */
+
+status tracer_tally_of(struct tracer *tracer, uint32_t node, uint32_t *tally) {
+    status result = region_grow(&tracer->node_tallies, ((size_t)node + 1) * sizeof(uint32_t));
+    if (result != STATUS_OK)
+        return result;
+    uint32_t *known = (uint32_t *)tracer->node_tallies.base + node;
+    if (*known == 0)
+        result = ledger_add(&tracer->ledger, node, known);
+    *tally = *known;
+    return result;
+}
+
+/* An entry of the bigmap ends, and with it what we know of the code object that it may have been. */
+static void end_big(struct tracer *tracer, struct big *entry) {
+    if (entry->key & BIG_WATCHED) {
+        codemap_forget(&tracer->codes, big_address(entry));
+        tracer->generation++;
+    }
+    if (big_tally(entry) != 0)
+        ledger_lose(&tracer->ledger, big_tally(entry), big_size(&tracer->big, entry));
+    bigmap_remove(&tracer->big, entry);
+}
+
+/* A block whose end we did not see (hooks taken away for a while) had this address. */
+static void end_ghost(struct tracer *tracer, uintptr_t address) {
+    struct big *entry;
+    if (!tracer_remove_fast(tracer, address) && (entry = bigmap_find(&tracer->big, address)) != NULL)
+        end_big(tracer, entry);
+}
+
+out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
+    end_ghost(tracer, address);
+    uint32_t *slot;
+    status result = addrmap_learn(&tracer->map, address, size, &slot);
+    if (result == STATUS_OK && slot == NULL)
+        result = bigmap_reserve(&tracer->big, size);
+    if (result != STATUS_OK) {
+        tracer_count_lost(tracer);
+        return;
+    }
+    ledger_gain(&tracer->ledger, tally, size);
+    if (slot != NULL)
+        *slot = slot_make(tally, size);
+    else
+        bigmap_put(&tracer->big, address, size, tally);
+}
+
+out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
+    struct big *entry = bigmap_find(&tracer->big, address);
+    if (entry == NULL)
+        return false;
+    end_big(tracer, entry);
+    return true;
+}
+
+out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally) {
+    struct big *entry = bigmap_find(&tracer->big, address);
+    if (entry == NULL || big_tally(entry) == 0)
+        return false;
+    if (big_tally(entry) != tally) {
+        ledger_move(&tracer->ledger, big_tally(entry), tally, big_size(&tracer->big, entry));
+        big_set_tally(entry, tally);
+    }
+    return true;
+}
+
+bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size, uint32_t *tally) {
+    const struct page *page = addrmap_page(&tracer->map, address);
+    const uint32_t *slot = page != NULL ? page_slot(page, address) : NULL;
+    if (slot != NULL && *slot != 0) {
+        *size = slot_size(page, *slot);
+        *tally = slot_tally(*slot);
+        return true;
+    }
+    const struct big *entry = bigmap_find(&tracer->big, address);
+    if (entry == NULL || big_tally(entry) == 0)
+        return false;
+    *size = big_size(&tracer->big, entry);
+    *tally = big_tally(entry);
+    return true;
+}
+
+/* A watched block lives in the bigmap, where its end takes the slow way; one not traced gets an entry of its own. */
+status tracer_watch_code(struct tracer *tracer, uintptr_t code) {
+    struct big *entry = bigmap_find(&tracer->big, code);
+    if (entry != NULL) {
+        entry->key |= BIG_WATCHED;
+        return STATUS_OK;
+    }
+    struct page *page = addrmap_page(&tracer->map, code);
+    uint32_t *slot = page != NULL ? page_slot(page, code) : NULL;
+    uint32_t record = slot != NULL ? *slot : 0;
+    uint32_t size = record != 0 ? slot_size(page, record) : 0;
+    status result = bigmap_reserve(&tracer->big, size);
+    if (result != STATUS_OK)
+        return result;
+    if (record != 0)
+        *slot = 0;
+    bigmap_put(&tracer->big, code | BIG_WATCHED, size, slot_tally(record));
+    return STATUS_OK;
+}
+
+/* --- the side partition ------------------------------------------------------------------------------------------ */
+
+/* Takes the lock; false, and not taken, while the tracer is not active. */
+static bool begin_side_event(struct tracer *tracer) {
+    lock_acquire(&tracer->side.lock);
+    if (likely(tracer->active))
+        return true;
+    lock_release(&tracer->side.lock);
+    return false;
+}
+
+/* An apart event opens a window: the main partition's next event must settle it first. */
+static void end_side_event(struct tracer *tracer, bool joint) {
+    if (!joint)
+        set_fast_thread(tracer, NO_THREAD);
+    lock_release(&tracer->side.lock);
+}
+
+static struct ledger *ledger_if(struct tracer *tracer, bool joint) { return joint ? &tracer->ledger : NULL; }
+
+struct callpaths *tracer_borrow_paths(struct tracer *tracer) {
+    if (!begin_side_event(tracer))
+        return NULL;
+    struct callpaths *paths = tracer->paths;
+    callpaths_retain(paths);
+    lock_release(&tracer->side.lock);
+    return paths;
+}
+
+void tracer_side_put(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
+                     uintptr_t address, size_t size, uint32_t node) {
+    if (!begin_side_event(tracer))
+        return;
+    if (paths == tracer->paths &&
+        side_put_locked(&tracer->side, ledger_if(tracer, joint), domain, address, size, node) != STATUS_OK)
+        tracer_count_lost(tracer);
+    end_side_event(tracer, joint);
+}
+
+bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address) {
+    if (!begin_side_event(tracer))
+        return false;
+    bool found = side_remove_locked(&tracer->side, ledger_if(tracer, joint), domain, address, NULL, NULL);
+    end_side_event(tracer, joint || !found);
+    return found;
+}
+
+void tracer_side_move(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
+                      uintptr_t address, uint32_t node) {
+    if (!begin_side_event(tracer))
+        return;
+    if (paths == tracer->paths &&
+        side_move_locked(&tracer->side, ledger_if(tracer, joint), domain, address, node) != STATUS_OK)
+        tracer_count_lost(tracer);
+    end_side_event(tracer, joint);
+}
+
+struct taken tracer_side_take(struct tracer *tracer, uint32_t domain, uintptr_t address) {
+    struct taken taken = {0};
+    if (!begin_side_event(tracer))
+        return taken;
+    struct big *entry = side_find_locked(&tracer->side, domain, address);
+    if (entry != NULL) {
+        taken = (struct taken){tracer->run, big_tally(entry), big_size(&tracer->side.blocks, entry)};
+        bigmap_remove(&tracer->side.blocks, entry);
+    }
+    lock_release(&tracer->side.lock);
+    return taken;
+}
+
+void tracer_side_put_back(struct tracer *tracer, bool joint, uintptr_t address, struct taken taken) {
+    if (!begin_side_event(tracer))
+        return;
+    if (taken.run == tracer->run) {
+        if (bigmap_reserve(&tracer->side.blocks, taken.size) == STATUS_OK) {
+            bigmap_put(&tracer->side.blocks, address, taken.size, taken.tally);
+        } else {
+            side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.tally, taken.size);
+            tracer_count_lost(tracer);
+        }
+    }
+    end_side_event(tracer, joint);
+}
+
+void tracer_side_forget(struct tracer *tracer, bool joint, struct taken taken) {
+    if (taken.run == 0 || !begin_side_event(tracer))
+        return;
+    if (taken.run == tracer->run)
+        side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.tally, taken.size);
+    end_side_event(tracer, joint);
+}
+
+/* --- what users ask for ------------------------------------------------------------------------------------------ */
+
+void tracer_memory(struct tracer *tracer, uint64_t *current, uint64_t *peak) {
+    struct ledger *ledger = &tracer->ledger;
+    lock_acquire(&tracer->side.lock);
+    if (tracer->side.pending)
+        side_settle_locked(&tracer->side, ledger);
+    int64_t top = ledger->current > ledger->limit ? ledger->current : ledger->limit;
+    *current = (uint64_t)(ledger->current + tracer->side.current);
+    *peak = (uint64_t)(top + tracer->side.current);
+    lock_release(&tracer->side.lock);
+}
+
+void tracer_reset_peak(struct tracer *tracer) {
+    lock_acquire(&tracer->side.lock);
+    if (tracer->side.pending)
+        side_settle_locked(&tracer->side, &tracer->ledger);
+    tracer->ledger.limit = tracer->ledger.current;
+    tracer->ledger.epoch++;
+    lock_release(&tracer->side.lock);
+}
+
+bool tracer_find_node(struct tracer *tracer, uintptr_t address, uint32_t *node) {
+    uint64_t size;
+    uint32_t tally;
+    if (tracer_find(tracer, address, &size, &tally)) {
+        *node = tracer->ledger.tallies[tally].node;
+        return true;
+    }
+    lock_acquire(&tracer->side.lock);
+    const struct big *entry = side_find_locked(&tracer->side, DOMAIN_PYTHON, address);
+    if (entry != NULL)
+        *node = side_tally(&tracer->side, big_tally(entry))->tally.node;
+    lock_release(&tracer->side.lock);
+    return entry != NULL;
+}
+
+struct sum {
+    uint64_t blocks;
+    int64_t bytes;
+};
+
+static status add_page(void *context, uintptr_t start, const struct page *page, uint32_t count) {
+    struct sum *sum = context;
+    (void)start;
+    for (uint32_t i = 0; i < count; i++) {
+        if (page->slots[i] != 0) {
+            sum->blocks++;
+            sum->bytes += slot_size(page, page->slots[i]);
+        }
+    }
+    return STATUS_OK;
+}
+
+bool tracer_check(const struct tracer *tracer) {
+    struct sum records = {0}, counters = {0};
+    if (addrmap_each(&tracer->map, add_page, &records) != STATUS_OK)
+        return false;
+    for (size_t i = 0; i <= tracer->big.mask; i++) {
+        const struct big *entry = &tracer->big.entries[i];
+        if (entry->key != 0 && big_tally(entry) != 0) {
+            records.blocks++;
+            records.bytes += (int64_t)big_size(&tracer->big, entry);
+        }
+    }
+    for (uint32_t id = 1; id < tracer->ledger.count; id++) {
+        pair live = tally_live(&tracer->ledger.tallies[id]);
+        counters.bytes += (int64_t)live[0];
+        counters.blocks += live[1];
+    }
+    return records.blocks == counters.blocks && records.bytes == counters.bytes &&
+           records.bytes == tracer->ledger.current && addrmap_check(&tracer->map) && bigmap_check(&tracer->big) &&
+           codemap_check(&tracer->codes) && side_check(&tracer->side) && callpaths_check(tracer->paths);
+}

@@ -1,0 +1,168 @@
+/* tracer: what happens when a block comes, changes or goes; the pieces below put together.
+ *
+ *   main partition   MEM and OBJ blocks of the main interpreter; its GIL protects it, no lock
+ *     addrmap, bigmap    where is the block's record?       ledger      counters of each call path, the peak
+ *     mirrors, walk.h    which call path is this?           cache       (parent, instruction) -> node, tally
+ *     codemap            instruction -> site                paths       the call tree (shared with snapshots)
+ *   side partition   all other blocks; its lock protects it (side.h)
+ *
+ * `fast_thread` is the thread that may use the main partition right now without asking: it holds the main GIL, its
+ * mirror is in place and no window of the side is open. Anybody else takes tracer_enter first. It is changed under
+ * the side's lock only; relaxed loads suffice, since what a late reader does counts as having happened before.
+ *
+ * Ownership: the tracer owns all of it. Failure: an allocation that finds no memory for its trace is a lost trace: it
+ * is counted in `lost`, the program goes on, the block is unknown from then on.
+ */
+#ifndef MEMTALLY_TRACER_H
+#define MEMTALLY_TRACER_H
+
+#include "addrmap.h"
+#include "calltree.h"
+#include "codemap.h"
+#include "mirror.h"
+#include "side.h"
+#include "snapshot.h"
+
+enum { CACHE_SIZE = SIZED(1024, 2), DOMAIN_PYTHON = 0 };
+
+/* One remembered step of a walk; lives as long as no code object with known instructions has died. */
+struct step {
+    uintptr_t instr;
+    uint32_t parent;
+    uint32_t generation;
+    uint32_t key; /* what mirror_entry.key becomes */
+    uint32_t tally;
+    uint64_t reserved;
+};
+
+struct tracer {
+    const void *fast_thread; /* atomic; see above; NO_THREAD where nobody may */
+    uint32_t generation;               /* of dead code: advances when instructions are forgotten */
+    uint32_t frames;                   /* most frames of a traceback, 1 .. 65535 */
+    struct mirrors mirrors;
+    struct ledger ledger;
+    struct addrmap map;
+    struct bigmap big;
+    struct step *cache;
+    struct codemap codes;
+    struct callpaths *paths;     /* owned reference */
+    struct region node_tallies;  /* uint32_t by node: its tally in the ledger, 0 if none */
+    uint32_t unknown;            /* tally of the call path "<unknown>" */
+    uint32_t unknown_node;
+    uint64_t run;                /* advances with every start and clear; protected as `active` */
+    bool strays;                 /* the side has MEM or OBJ blocks, so an unknown address may be there */
+    bool active;                 /* protected by the side's lock (to write: and the main GIL) */
+    struct side side;
+    struct vmem memory;          /* the account of all of the above */
+    _Atomic uint64_t lost;       /* traces lost for want of memory or ids */
+};
+
+#define NO_THREAD ((const void *)1)
+
+/* All calls need the main GIL, but for those that say otherwise. */
+
+/* Once, before anything else: the side's lock lives as long as the process. */
+void tracer_init(struct tracer *tracer);
+nodiscard status tracer_start(struct tracer *tracer, uint32_t frames);
+void tracer_stop(struct tracer *tracer);
+nodiscard status tracer_clear(struct tracer *tracer); /* forgets blocks and counters, keeps the call tree */
+/* Makes `thread` the fast one: finds its mirror, settles the side's window. */
+nodiscard status tracer_enter(struct tracer *tracer, const void *thread);
+void tracer_leave(struct tracer *tracer); /* nobody is the fast one; any thread may call it */
+
+static inline bool tracer_frames_are_one(const struct tracer *tracer) { return tracer->frames == 1; }
+void tracer_count_lost(struct tracer *tracer); /* any thread */
+
+/* The tally of a node, made where it has none. */
+nodiscard status tracer_tally_of(struct tracer *tracer, uint32_t node, uint32_t *tally);
+/* Wants to hear of the end of the code object at this address: the instructions known of it are then forgotten. */
+nodiscard status tracer_watch_code(struct tracer *tracer, uintptr_t code);
+
+/* --- blocks of the main partition ------------------------------------------------------------------------------ */
+
+void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally);
+/* A block's end where the page has no record of it. Returns false if it is not known here. */
+bool tracer_remove_slow(struct tracer *tracer, uintptr_t address);
+/* The block stays, its tally becomes another. Returns false if the block is not known here. */
+bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally);
+bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size, uint32_t *tally);
+
+hot_inline void tracer_put(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
+    uint32_t *slot = addrmap_fit(&tracer->map, address, size);
+    if (unlikely(slot == NULL || *slot != 0)) {
+        tracer_put_slow(tracer, address, size, tally);
+        return;
+    }
+    *slot = slot_make(tally, size);
+    ledger_gain(&tracer->ledger, tally, size);
+}
+
+/* Returns false where only tracer_remove_slow can tell. */
+hot_inline bool tracer_remove_fast(struct tracer *tracer, uintptr_t address) {
+    struct page *page = addrmap_page(&tracer->map, address);
+    if (unlikely(page == NULL))
+        return false;
+    uint32_t *slot = page_slot(page, address);
+    if (unlikely(slot == NULL))
+        return false;
+    uint32_t record = *slot;
+    if (unlikely(record == 0))
+        return false;
+    *slot = 0;
+    ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page, record));
+    return true;
+}
+
+/* Returns false where only tracer_move_slow can tell. */
+hot_inline bool tracer_move_fast(struct tracer *tracer, uintptr_t address, uint32_t tally) {
+    struct page *page = addrmap_page(&tracer->map, address);
+    if (unlikely(page == NULL))
+        return false;
+    uint32_t *slot = page_slot(page, address);
+    if (unlikely(slot == NULL))
+        return false;
+    uint32_t record = *slot;
+    if (unlikely(record == 0))
+        return false;
+    if (slot_tally(record) != tally) {
+        *slot = slot_with_tally(record, tally);
+        ledger_move(&tracer->ledger, slot_tally(record), tally, slot_size(page, record));
+    }
+    return true;
+}
+
+/* --- blocks of the side partition: any thread; `joint` if it holds the main GIL ---------------------------------- */
+
+/* All of these do nothing while the tracer is not active. */
+
+/* For a capture without the GIL: the call paths to intern into, with a reference for the caller; NULL if not active. */
+struct callpaths *tracer_borrow_paths(struct tracer *tracer);
+/* `paths`: what `node` is of; a block whose paths are no longer the tracer's began before the last start. */
+void tracer_side_put(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
+                     uintptr_t address, size_t size, uint32_t node);
+bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address);
+void tracer_side_move(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
+                      uintptr_t address, uint32_t node);
+
+/* A block about to be resized: its record is taken out, because its address may be another's before we are told;
+ * its counters stay. Then either the resize failed and it is put back, or it is gone for good. */
+struct taken {
+    uint64_t run; /* the start or clear that it belongs to; 0: nothing was taken */
+    uint32_t tally;
+    uint64_t size;
+};
+struct taken tracer_side_take(struct tracer *tracer, uint32_t domain, uintptr_t address);
+void tracer_side_put_back(struct tracer *tracer, bool joint, uintptr_t address, struct taken taken);
+void tracer_side_forget(struct tracer *tracer, bool joint, struct taken taken);
+
+/* --- what users ask for ------------------------------------------------------------------------------------------ */
+
+void tracer_memory(struct tracer *tracer, uint64_t *current, uint64_t *peak); /* bytes */
+void tracer_reset_peak(struct tracer *tracer);
+/* What a view shows, as a new snapshot in `account`; one reference, the caller's. (freeze.c) */
+nodiscard status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view, struct snapshot **result);
+/* Where was the Python block at this address allocated? Looks in both partitions. */
+bool tracer_find_node(struct tracer *tracer, uintptr_t address, uint32_t *node);
+bool tracer_check(const struct tracer *tracer);
+
+#endif

@@ -1,0 +1,25 @@
+/* capture: which call path is this thread on? walk.h on CPython's frames, and a plain walk for threads without the GIL.
+ *
+ * Nothing here allocates Python memory, runs code, raises, or waits for the GIL.
+ */
+#ifndef MEMTALLY_CAPTURE_H
+#define MEMTALLY_CAPTURE_H
+
+#include "compat.h"
+#include "../core/tracer.h"
+
+extern struct tracer the_tracer; /* the process's; lifecycle.c */
+
+/* The tally of `thread`, which holds the main GIL and for which tracer_enter succeeded. 0: no memory. */
+uint32_t capture_slow(PyThreadState *thread);
+
+/* Any thread's own stack, without the main GIL (`thread` may be NULL: no Python thread): its call path among `paths`. */
+nodiscard status capture_apart(PyThreadState *thread, struct callpaths *paths, bool one, uint32_t *node);
+
+/* Can activations carry marks on this version? */
+bool capture_has_marks(void);
+
+/* Frees scratch memory; with the main GIL, when tracing has stopped. */
+void capture_reset(void);
+
+#endif

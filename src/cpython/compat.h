@@ -1,0 +1,72 @@
+/* compat: every difference between CPython versions that is not about frames (those are in frames/).
+ *
+ * Nothing here owns memory. thread_of_this_call may be used by any thread; the rest says so itself.
+ */
+#ifndef MEMTALLY_COMPAT_H
+#define MEMTALLY_COMPAT_H
+
+#include <Python.h>
+
+#include "../core/base.h"
+
+#if PY_VERSION_HEX < 0x030B0000
+#error "memtally needs CPython 3.11 or later"
+#elif PY_VERSION_HEX >= 0x030E0000
+#error "this version of memtally knows CPython up to 3.13"
+#endif
+#ifdef Py_GIL_DISABLED
+#error "this version of memtally does not know free-threaded builds"
+#endif
+
+/* The attached thread state is a thread-local variable. */
+#define HAVE_THREAD_LOCAL_STATE (PY_VERSION_HEX >= 0x030C0000)
+
+/* PyRefTracer: a public hook that sees objects come out of free lists. */
+#define HAVE_REF_TRACER (PY_VERSION_HEX >= 0x030D0000)
+
+/* The thread state attached to the calling thread, or NULL. On 3.11 this is the one of whoever holds the GIL: exact
+ * where the calling thread is known to hold it. */
+static inline PyThreadState *attached_thread_state(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked();
+#else
+    return _PyThreadState_UncheckedGet();
+#endif
+}
+
+/* The same for a thread that may not hold any GIL. */
+static inline PyThreadState *attached_thread_state_exact(void) {
+    PyThreadState *attached = attached_thread_state();
+#if PY_VERSION_HEX < 0x030C0000
+    /* In 3.11 the GIL's holder may be another thread; one of this thread is known by PyGILState. */
+    if (attached != PyGILState_GetThisThreadState())
+        return NULL;
+#endif
+    return attached;
+}
+
+/* Bytes in front of an object, in its block: the collector's header and the managed dict and weakrefs. */
+static inline size_t object_header_size(PyTypeObject *type) {
+    unsigned long flags = PyType_GetFlags(type);
+    size_t size = flags & Py_TPFLAGS_HAVE_GC ? 2 * sizeof(void *) : 0;
+#if PY_VERSION_HEX >= 0x030C0000
+    if (flags & (Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF))
+        size += 2 * sizeof(void *);
+#else
+    if (flags & Py_TPFLAGS_MANAGED_DICT)
+        size += 2 * sizeof(void *);
+#endif
+    return size;
+}
+
+/* Is this string's data there to be read? (3.11 still has strings that are not.) */
+static inline bool unicode_is_ready(PyObject *string) {
+#if PY_VERSION_HEX >= 0x030C0000
+    (void)string;
+    return true;
+#else
+    return PyUnicode_IS_READY(string) != 0;
+#endif
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* frames: interpreter frames as walk.h wants them; the adapter of the running version.
+ *
+ * The only place that includes CPython's internal headers, each adapter for one minor version, with the same names:
+ *     frame_top(thread)         the youngest frame that can count, or NULL
+ *     frame_below, frame_instr, frame_complete, frame_marked, frame_mark    see walk.h
+ *     frame_code(frame)         its code object, borrowed
+ *     FRAME_MARKS               1 where activations can carry a mark
+ * Everything reads in place: no frame objects, no reference counts. Only the thread whose frames they are may call
+ * (attached, or detached and standing still in its own call).
+ */
+#ifndef MEMTALLY_FRAMES_H
+#define MEMTALLY_FRAMES_H
+
+#ifndef Py_BUILD_CORE_MODULE
+#define Py_BUILD_CORE_MODULE 1
+#endif
+#include <Python.h>
+
+#if PY_VERSION_HEX >= 0x030D0000
+#include "frames_313.h"
+#elif PY_VERSION_HEX >= 0x030C0000
+#include "frames_312.h"
+#else
+#include "frames_311.h"
+#endif
+
+#endif

@@ -1,0 +1,35 @@
+/* frames_311: interpreter frames of CPython 3.11 (frames.h says what an adapter is). The thread itself may call.
+ * No marks: `f_locals` of function frames is in use here (locals()).
+ */
+#ifndef MEMTALLY_FRAMES_311_H
+#define MEMTALLY_FRAMES_311_H
+
+#include "../../core/base.h"
+#include "internal/pycore_frame.h"
+
+#define FRAME _PyInterpreterFrame
+#define FRAME_MARKS 0
+
+/* 3.11 has no entry frames: every frame is a Python call. */
+hot_inline FRAME *frame_countable(FRAME *f) { return f; }
+
+hot_inline FRAME *frame_current(PyThreadState *thread) {
+    return thread->cframe != NULL ? thread->cframe->current_frame : NULL;
+}
+hot_inline FRAME *frame_top(PyThreadState *thread) { return frame_countable(frame_current(thread)); }
+hot_inline FRAME *frame_below(FRAME *f) { return frame_countable(f->previous); }
+hot_inline uintptr_t frame_instr(const FRAME *f) { return (uintptr_t)f->prev_instr; }
+hot_inline PyCodeObject *frame_code(const FRAME *f) { return f->f_code; }
+
+static inline bool frame_complete(const FRAME *f) {
+    const PyCodeObject *code = frame_code(f);
+    return f->owner == FRAME_OWNED_BY_GENERATOR || f->prev_instr >= _PyCode_CODE(code) + code->_co_firsttraceable;
+}
+
+hot_inline bool frame_marked(const FRAME *f) {
+    (void)f;
+    return false;
+}
+hot_inline void frame_mark(FRAME *f) { (void)f; }
+
+#endif

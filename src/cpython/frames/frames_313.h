@@ -1,0 +1,43 @@
+/* frames_313: interpreter frames of CPython 3.13 (frames.h says what an adapter is). The thread itself may call.
+ *
+ * The mark is None in `f_locals` of a frame that the thread owns and whose code is CO_OPTIMIZED: such a frame has no
+ * use for the field, it is NULL at the start of each activation, and clearing the frame drops it (None is immortal).
+ * A frame before its first traceable instruction is never marked: RETURN_GENERATOR copies the frame, mark and all.
+ */
+#ifndef MEMTALLY_FRAMES_313_H
+#define MEMTALLY_FRAMES_313_H
+
+#include "../../core/base.h"
+#include "internal/pycore_frame.h"
+
+#define FRAME _PyInterpreterFrame
+#define FRAME_MARKS 1
+
+/* Entry frames of C calls: not Python's, and their `f_locals` is not initialised. */
+hot_inline bool frame_is_shim(const FRAME *f) { return f->owner == FRAME_OWNED_BY_CSTACK; }
+
+hot_inline FRAME *frame_countable(FRAME *f) {
+    while (f != NULL && unlikely(frame_is_shim(f)))
+        f = f->previous;
+    return f;
+}
+
+hot_inline FRAME *frame_current(PyThreadState *thread) { return thread->current_frame; }
+hot_inline FRAME *frame_top(PyThreadState *thread) { return frame_countable(thread->current_frame); }
+hot_inline FRAME *frame_below(FRAME *f) { return frame_countable(f->previous); }
+hot_inline uintptr_t frame_instr(const FRAME *f) { return (uintptr_t)f->instr_ptr; }
+hot_inline PyCodeObject *frame_code(const FRAME *f) { return (PyCodeObject *)f->f_executable; }
+
+static inline bool frame_complete(const FRAME *f) {
+    const PyCodeObject *code = frame_code(f);
+    return f->owner == FRAME_OWNED_BY_GENERATOR || f->instr_ptr >= _PyCode_CODE(code) + code->_co_firsttraceable;
+}
+
+hot_inline bool frame_marked(const FRAME *f) { return f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == Py_None; }
+
+hot_inline void frame_mark(FRAME *f) {
+    if (f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == NULL && (frame_code(f)->co_flags & CO_OPTIMIZED))
+        f->f_locals = Py_None;
+}
+
+#endif

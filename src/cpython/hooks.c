@@ -1,0 +1,407 @@
+/* hooks: the allocator hooks (hooks.h). The only code on the hot path; everything it calls there is inlined.
+ *
+ * MEM and OBJ calls come with the GIL of their interpreter. If the calling thread is the tracer's fast thread, it holds
+ * the main GIL and may use the main partition at once: one load and one comparison replace all other checks.
+ * RAW calls come from anywhere: with the main GIL (joint), with another's, with none, from threads Python never saw. */
+#include "walk_frames.h"
+
+#include "hooks.h"
+#include "threadstate.h"
+
+/* Initial-exec: one instruction instead of a call. The few bytes come out of the loader's reserve for late modules.
+ * musl's loader has no such reserve. */
+#if defined(__GLIBC__)
+#define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define THREAD_LOCAL _Thread_local
+#endif
+
+/* The allocators below ours: written before our hooks are in place, never changed while they are. */
+static PyMemAllocatorEx below[3];
+
+/* This thread is inside an allocator below. pymalloc gets its large blocks from RAW: those calls are not traced. */
+static THREAD_LOCAL bool inside;
+
+/* This thread's last untraced call came through here: how hooks_install finds out whether a hook is in the chain. */
+static THREAD_LOCAL bool probed, probed_raw;
+
+/* The block just allocated: an object announced within it needs no second look. Under the main GIL. */
+static struct {
+    uintptr_t address;
+    size_t size;
+} newest;
+
+/* --- who is calling? --------------------------------------------------------------------------------------------- */
+
+static bool of_main_interpreter(const PyThreadState *thread) {
+    return thread != NULL && thread->interp == PyInterpreterState_Main();
+}
+
+/* With the main GIL: the tally of the present call path, or 0. */
+static uint32_t tally_now(PyThreadState *thread) {
+    if (unlikely((const void *)thread != the_tracer.fast_thread) && tracer_enter(&the_tracer, thread) != STATUS_OK)
+        return 0;
+    FRAME *f = frame_current(thread);
+    uint32_t tally = FRAME_MARKS && f != NULL ? walk_marked(&the_tracer, f) : 0;
+    return likely(tally != 0) ? tally : capture_slow(thread);
+}
+
+/* Without it: the thread's own stack, attached to another interpreter or to none. */
+static status node_apart(PyThreadState *thread, struct callpaths *paths, uint32_t *node) {
+    return capture_apart(thread, paths, tracer_frames_are_one(&the_tracer), node);
+}
+
+/* --- blocks that are not the main partition's ---------------------------------------------------------------------- */
+
+/* `thread`: whose stack to walk, or NULL. `joint`: this thread holds the main GIL, `thread` is attached to it. */
+static void side_put(PyThreadState *thread, bool joint, void *block, size_t size) {
+    if (joint) {
+        if (!the_tracer.active)
+            return;
+        uint32_t tally = tally_now(thread);
+        if (tally == 0)
+            tracer_count_lost(&the_tracer);
+        else
+            tracer_side_put(&the_tracer, true, the_tracer.paths, DOMAIN_PYTHON, (uintptr_t)block, size,
+                            the_tracer.ledger.tallies[tally].node);
+        return;
+    }
+    struct callpaths *paths = tracer_borrow_paths(&the_tracer);
+    if (paths == NULL)
+        return;
+    uint32_t node;
+    if (node_apart(thread, paths, &node) == STATUS_OK)
+        tracer_side_put(&the_tracer, false, paths, DOMAIN_PYTHON, (uintptr_t)block, size, node);
+    else
+        tracer_count_lost(&the_tracer);
+    callpaths_release(paths);
+}
+
+/* --- MEM and OBJ --------------------------------------------------------------------------------------------------- */
+
+/* Not the fast thread: another one of the main interpreter becomes it; other interpreters' blocks go to the side. */
+static out_of_line void put_elsewhere(void *block, size_t size, PyThreadState *thread) {
+    if (!of_main_interpreter(thread)) {
+        __atomic_store_n(&the_tracer.strays, true, __ATOMIC_RELAXED);
+        side_put(thread, false, block, size);
+        return;
+    }
+    if (!the_tracer.active) {
+        probed = true;
+        return;
+    }
+    uint32_t tally = tally_now(thread);
+    if (tally != 0)
+        tracer_put(&the_tracer, (uintptr_t)block, size, tally);
+    else
+        tracer_count_lost(&the_tracer);
+}
+
+static out_of_line void put_slow(void *block, size_t size, size_t announced, PyThreadState *thread) {
+    uint32_t tally = capture_slow(thread);
+    if (unlikely(tally == 0)) {
+        tracer_count_lost(&the_tracer);
+        return;
+    }
+    newest.address = (uintptr_t)block;
+    newest.size = announced;
+    tracer_put(&the_tracer, (uintptr_t)block, size, tally);
+}
+
+/* `announced`: how many bytes of the block an object in it may be announced in without a second look: none after a
+ * realloc, which is not the birth of the object. */
+hot_inline void put(void *block, size_t size, size_t announced) {
+    PyThreadState *thread = threadstate_get();
+    if (unlikely((const void *)thread != the_tracer.fast_thread)) {
+        put_elsewhere(block, size, thread);
+        return;
+    }
+    FRAME *f = frame_current(thread);
+    uint32_t tally = FRAME_MARKS && likely(f != NULL) ? walk_marked(&the_tracer, f) : 0;
+    if (unlikely(tally == 0)) {
+        put_slow(block, size, announced, thread);
+        return;
+    }
+    newest.address = (uintptr_t)block;
+    newest.size = announced;
+    tracer_put(&the_tracer, (uintptr_t)block, size, tally);
+}
+
+static out_of_line void remove_slow(void *block) {
+    if (!tracer_remove_slow(&the_tracer, (uintptr_t)block) && the_tracer.strays)
+        tracer_side_remove(&the_tracer, true, DOMAIN_PYTHON, (uintptr_t)block);
+}
+
+static out_of_line void remove_elsewhere(void *block, PyThreadState *thread) {
+    if (!of_main_interpreter(thread)) {
+        tracer_side_remove(&the_tracer, false, DOMAIN_PYTHON, (uintptr_t)block);
+    } else if (the_tracer.active && !tracer_remove_fast(&the_tracer, (uintptr_t)block)) {
+        remove_slow(block);
+    }
+}
+
+hot_inline void *object_malloc(PyMemAllocatorEx *under, size_t size) {
+    inside = true;
+    void *block = under->malloc(under->ctx, size);
+    inside = false;
+    if (likely(block != NULL))
+        put(block, size, size);
+    return block;
+}
+
+hot_inline void *object_calloc(PyMemAllocatorEx *under, size_t count, size_t size) {
+    inside = true;
+    void *block = under->calloc(under->ctx, count, size);
+    inside = false;
+    if (likely(block != NULL))
+        put(block, count * size, count * size); /* no overflow: the allocator below has checked it */
+    return block;
+}
+
+/* The record of a side block is taken out before the allocator may give its address to another thread. */
+static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, size_t size, PyThreadState *thread) {
+    bool joint = of_main_interpreter(thread);
+    struct taken taken = {0};
+    bool ours = joint && the_tracer.active;
+    if (!joint || the_tracer.strays)
+        taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
+    inside = true;
+    void *block = under->realloc(under->ctx, old, size);
+    inside = false;
+    if (block == NULL) {
+        tracer_side_put_back(&the_tracer, joint, (uintptr_t)old, taken);
+        return NULL;
+    }
+    tracer_side_forget(&the_tracer, joint, taken);
+    if (ours && taken.run == 0 && !tracer_remove_fast(&the_tracer, (uintptr_t)old))
+        tracer_remove_slow(&the_tracer, (uintptr_t)old);
+    put_elsewhere(block, size, thread);
+    return block;
+}
+
+/* Under the main GIL nobody else can get the old address in this partition before we know how it went. */
+hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size) {
+    PyThreadState *thread = threadstate_get();
+    if (unlikely((const void *)thread != the_tracer.fast_thread && old != NULL))
+        return realloc_elsewhere(under, old, size, thread);
+    inside = true;
+    void *block = under->realloc(under->ctx, old, size);
+    inside = false;
+    if (unlikely(block == NULL))
+        return NULL;
+    if (old != NULL && unlikely(!tracer_remove_fast(&the_tracer, (uintptr_t)old)))
+        remove_slow(old);
+    put(block, size, old == NULL ? size : 0);
+    return block;
+}
+
+static out_of_line void free_below_inside(PyMemAllocatorEx *under, void *block) {
+    inside = true;
+    under->free(under->ctx, block);
+    inside = false;
+}
+
+hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
+    if (unlikely(block == NULL))
+        return;
+    PyThreadState *thread = threadstate_get();
+    if (likely((const void *)thread == the_tracer.fast_thread)) {
+        if (likely(tracer_remove_fast(&the_tracer, (uintptr_t)block))) {
+            under->free(under->ctx, block);
+            return;
+        }
+        remove_slow(block);
+    } else {
+        remove_elsewhere(block, thread);
+    }
+    free_below_inside(under, block);
+}
+
+/* The context is not looked at: ours is the one of the allocator below, so that a thread which reads the allocator
+ * while it is being changed, half old and half new, still calls each function with a context it knows. */
+#define OBJECT_HOOKS(name, domain)                                                                                  \
+    static void *name##_malloc(void *context, size_t size) {                                                        \
+        (void)context;                                                                                              \
+        return object_malloc(&below[domain], size);                                                                 \
+    }                                                                                                               \
+    static void *name##_calloc(void *context, size_t count, size_t size) {                                          \
+        (void)context;                                                                                              \
+        return object_calloc(&below[domain], count, size);                                                          \
+    }                                                                                                               \
+    static void *name##_realloc(void *context, void *old, size_t size) {                                            \
+        (void)context;                                                                                              \
+        return object_realloc(&below[domain], old, size);                                                           \
+    }                                                                                                               \
+    static void name##_free(void *context, void *block) {                                                           \
+        (void)context;                                                                                              \
+        object_free(&below[domain], block);                                                                         \
+    }
+
+OBJECT_HOOKS(mem, PYMEM_DOMAIN_MEM)
+OBJECT_HOOKS(obj, PYMEM_DOMAIN_OBJ)
+
+/* --- RAW ----------------------------------------------------------------------------------------------------------- */
+
+struct caller {
+    PyThreadState *thread; /* whose stack to walk; NULL: none of Python's */
+    bool joint;
+};
+
+static struct caller raw_caller(void) {
+    PyThreadState *attached = attached_thread_state_exact();
+    if (attached == NULL) /* detached: the frames stand still where this thread left them */
+        return (struct caller){PyGILState_GetThisThreadState(), false};
+    return (struct caller){attached, of_main_interpreter(attached)};
+}
+
+static void raw_put(void *block, size_t size) {
+    struct caller caller = raw_caller();
+    probed_raw = true;
+    side_put(caller.thread, caller.joint, block, size);
+}
+
+static void *raw_malloc(void *context, size_t size) {
+    (void)context;
+    PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
+    if (inside)
+        return under->malloc(under->ctx, size);
+    inside = true;
+    void *block = under->malloc(under->ctx, size);
+    inside = false;
+    if (block != NULL)
+        raw_put(block, size);
+    return block;
+}
+
+static void *raw_calloc(void *context, size_t count, size_t size) {
+    (void)context;
+    PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
+    if (inside)
+        return under->calloc(under->ctx, count, size);
+    inside = true;
+    void *block = under->calloc(under->ctx, count, size);
+    inside = false;
+    if (block != NULL)
+        raw_put(block, count * size);
+    return block;
+}
+
+static void *raw_realloc(void *context, void *old, size_t size) {
+    (void)context;
+    PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
+    if (inside)
+        return under->realloc(under->ctx, old, size);
+    struct caller caller = raw_caller();
+    struct taken taken = {0};
+    if (old != NULL)
+        taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
+    inside = true;
+    void *block = under->realloc(under->ctx, old, size);
+    inside = false;
+    if (block == NULL) {
+        tracer_side_put_back(&the_tracer, caller.joint, (uintptr_t)old, taken);
+        return NULL;
+    }
+    tracer_side_forget(&the_tracer, caller.joint, taken);
+    side_put(caller.thread, caller.joint, block, size);
+    return block;
+}
+
+static void raw_free(void *context, void *block) {
+    (void)context;
+    PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
+    if (block == NULL)
+        return;
+    if (inside) {
+        under->free(under->ctx, block);
+        return;
+    }
+    tracer_side_remove(&the_tracer, raw_caller().joint, DOMAIN_PYTHON, (uintptr_t)block);
+    free_below_inside(under, block);
+}
+
+/* --- objects out of free lists --------------------------------------------------------------------------------------- */
+
+static out_of_line void object_made_slow(uintptr_t address, PyThreadState *thread) {
+    if (!of_main_interpreter(thread)) {
+        struct callpaths *paths = thread != NULL ? tracer_borrow_paths(&the_tracer) : NULL;
+        if (paths == NULL)
+            return;
+        uint32_t node;
+        if (node_apart(thread, paths, &node) == STATUS_OK)
+            tracer_side_move(&the_tracer, false, paths, DOMAIN_PYTHON, address, node);
+        callpaths_release(paths);
+        return;
+    }
+    uint64_t size;
+    uint32_t old, tally;
+    if (!the_tracer.active || !tracer_find(&the_tracer, address, &size, &old) || (tally = tally_now(thread)) == 0)
+        return;
+    if (!tracer_move_fast(&the_tracer, address, tally))
+        tracer_move_slow(&the_tracer, address, tally);
+}
+
+void hooks_object_made(PyObject *object) {
+    if (likely((uintptr_t)object - newest.address < newest.size)) {
+        newest.size = 0;
+        return;
+    }
+    uintptr_t address = (uintptr_t)object - object_header_size(Py_TYPE(object));
+    PyThreadState *thread = threadstate_get();
+    FRAME *f;
+    if (likely((const void *)thread == the_tracer.fast_thread) && likely((f = frame_current(thread)) != NULL)) {
+        uint32_t tally = FRAME_MARKS ? walk_marked(&the_tracer, f) : 0;
+        if (likely(tally != 0 && tracer_move_fast(&the_tracer, address, tally)))
+            return;
+    }
+    object_made_slow(address, thread);
+}
+
+/* --- installing ------------------------------------------------------------------------------------------------------ */
+
+static const PyMemAllocatorEx ours[3] = {
+    [PYMEM_DOMAIN_RAW] = {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},
+    [PYMEM_DOMAIN_MEM] = {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free},
+    [PYMEM_DOMAIN_OBJ] = {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
+};
+
+static bool is_on_top(PyMemAllocatorDomain domain) {
+    PyMemAllocatorEx now;
+    PyMem_GetAllocator(domain, &now);
+    return now.malloc == ours[domain].malloc;
+}
+
+/* Another tracer may have put its hooks above ours, or taken ours away with its own: only a call can tell. */
+static bool is_in_chain(PyMemAllocatorDomain domain) {
+    probed = probed_raw = false;
+    if (domain == PYMEM_DOMAIN_RAW)
+        PyMem_RawFree(PyMem_RawMalloc(1));
+    else if (domain == PYMEM_DOMAIN_MEM)
+        PyMem_Free(PyMem_Malloc(1));
+    else
+        PyObject_Free(PyObject_Malloc(1));
+    return domain == PYMEM_DOMAIN_RAW ? probed_raw : probed;
+}
+
+void hooks_install(void) {
+    assert(!the_tracer.active);
+    for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
+        if (is_in_chain(domain))
+            continue;
+        PyMem_GetAllocator(domain, &below[domain]);
+        PyMemAllocatorEx hook = ours[domain];
+        hook.ctx = below[domain].ctx;
+        PyMem_SetAllocator(domain, &hook);
+    }
+}
+
+void hooks_remove(void) {
+    for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
+        if (is_on_top(domain))
+            PyMem_SetAllocator(domain, &below[domain]);
+    }
+}
+
+bool hooks_on_top(void) {
+    return is_on_top(PYMEM_DOMAIN_RAW) && is_on_top(PYMEM_DOMAIN_MEM) && is_on_top(PYMEM_DOMAIN_OBJ);
+}

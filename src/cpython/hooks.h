@@ -1,0 +1,24 @@
+/* hooks: what CPython calls for every block, between CPython and the allocators that were there before.
+ *
+ *   program -> PyMem_Malloc -> hook -> allocator below (pymalloc, debug hooks, another tracer ...)
+ *
+ * Installed and removed by lifecycle.c, under the main GIL. A hook may be called by any thread at any time, also after
+ * removal (another thread may have read the pointer just before; another tracer may sit above): then it passes
+ * through. So hooks and what they refer to live as long as the process.
+ *
+ * Inside a hook nothing allocates Python memory, runs Python code, raises, or waits for a GIL; errno is left as found.
+ */
+#ifndef MEMTALLY_HOOKS_H
+#define MEMTALLY_HOOKS_H
+
+#include "compat.h"
+
+/* Before the tracer starts. No effect on domains where calls reach our hooks already. */
+void hooks_install(void);
+void hooks_remove(void);  /* stays, passing through, where another tracer has put itself above */
+bool hooks_on_top(void);  /* are all three domains' hooks ours? */
+
+/* An object was made, perhaps from a free list: its block's call path is the present one. (reftrace.c, symhook.c) */
+void hooks_object_made(PyObject *object);
+
+#endif

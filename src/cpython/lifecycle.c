@@ -1,0 +1,133 @@
+/* lifecycle: start, stop, fork, the end of the interpreter; and engine.h, what the module sees of all this.
+ *
+ *   never started --start--> tracing --stop--> stopped --start--> tracing ...
+ *
+ * Hooks are installed before tracing begins and removed after it ends; a call that comes in between passes through.
+ * Nothing is freed that a late hook may touch: the_tracer and its side lock live as long as the process.
+ * At interpreter exit nothing is stopped: objects' finalisers may still want their tracebacks, and what the tracer
+ * holds is its own. All calls with the main interpreter's GIL, but for the fork handlers. */
+#include "../types/engine.h"
+
+#include "capture.h"
+#include "hooks.h"
+#include "reftrace.h"
+#include "threadstate.h"
+
+#include <pthread.h>
+
+struct tracer the_tracer;
+
+static struct vmem snapshot_memory; /* the account of snapshots: not the tracer's own memory */
+static int limit = 1;
+
+/* --- fork: no lock may be held by a thread that does not exist in the child --------------------------------------- */
+
+static void before_fork(void) {
+    lock_acquire(&the_tracer.side.lock);
+    if (the_tracer.paths != NULL)
+        lock_acquire(&the_tracer.paths->lock);
+}
+
+static void after_fork(void) {
+    if (the_tracer.paths != NULL)
+        lock_release(&the_tracer.paths->lock);
+    lock_release(&the_tracer.side.lock);
+}
+
+int engine_init(PyObject *module) {
+    static bool done;
+    (void)module;
+    if (done)
+        return 0;
+    tracer_init(&the_tracer);
+    if (pthread_atfork(before_fork, after_fork, after_fork) != 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    done = true;
+    return 0;
+}
+
+/* --- start and stop ------------------------------------------------------------------------------------------------ */
+
+int engine_start(int nframe) {
+    if (the_tracer.active)
+        return 0;
+    threadstate_init();
+    hooks_install();
+    if (tracer_start(&the_tracer, (uint32_t)nframe) != STATUS_OK) {
+        hooks_remove();
+        PyErr_NoMemory();
+        return -1;
+    }
+    limit = nframe;
+    reftrace_start();
+    return 0;
+}
+
+void engine_stop(void) {
+    if (!the_tracer.active)
+        return;
+    reftrace_stop();
+    tracer_stop(&the_tracer);
+    capture_reset();
+    hooks_remove();
+}
+
+bool engine_is_tracing(void) { return the_tracer.active; }
+
+int engine_limit(void) { return limit; }
+
+void engine_clear(void) {
+    if (the_tracer.active && tracer_clear(&the_tracer) != STATUS_OK) {
+        /* No memory for empty tables: tracing has ended, which is_tracing() tells. */
+        reftrace_stop();
+        hooks_remove();
+    }
+}
+
+/* --- questions ------------------------------------------------------------------------------------------------------ */
+
+void engine_reset_peak(void) {
+    if (the_tracer.active)
+        tracer_reset_peak(&the_tracer);
+}
+
+void engine_memory(uint64_t *current, uint64_t *peak) {
+    *current = *peak = 0;
+    if (the_tracer.active)
+        tracer_memory(&the_tracer, current, peak);
+}
+
+size_t engine_own_memory(void) { return vmem_bytes(&the_tracer.memory); }
+
+struct snapshot *engine_freeze(enum view view) {
+    struct snapshot *snapshot;
+    if (tracer_freeze(&the_tracer, &snapshot_memory, view, &snapshot) != STATUS_OK) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    return snapshot;
+}
+
+int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *node, uint32_t *depth) {
+    if (!the_tracer.active)
+        return 0;
+    uintptr_t address = (uintptr_t)object - object_header_size(Py_TYPE(object));
+    if (!tracer_find_node(&the_tracer, address, node))
+        return 0;
+    *paths = the_tracer.paths;
+    callpaths_retain(*paths);
+    *depth = node_get(*paths, *node)->depth;
+    if (*depth > UINT16_MAX)
+        *depth = UINT16_MAX;
+    return 1;
+}
+
+PyObject *engine_capabilities(void) {
+    return Py_BuildValue("{sOsOsOsOsK}", "exact_free_lists", reftrace_works() || HAVE_REF_TRACER ? Py_True : Py_False,
+                         "frame_marks", capture_has_marks() ? Py_True : Py_False, "fast_thread_state",
+                         threadstate_distance != 0 ? Py_True : Py_False, "hooks_on_top",
+                         the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
+                         (unsigned long long)the_tracer.lost);
+}

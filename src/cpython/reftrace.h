@@ -1,0 +1,16 @@
+/* reftrace: sees objects come out of free lists, where no allocator is called. Under the GIL.
+ *
+ * 3.13 and later: PyRefTracer, one slot a process. Whoever is in it when we start is called on; if somebody else has
+ * taken it when we stop, it is left to them.
+ */
+#ifndef MEMTALLY_REFTRACE_H
+#define MEMTALLY_REFTRACE_H
+
+#include "compat.h"
+
+void reftrace_start(void);
+void reftrace_stop(void);
+/* Are free-listed objects re-attributed now? False: their traceback is the one of the block's first use. */
+bool reftrace_works(void);
+
+#endif
