@@ -9,11 +9,12 @@
 PYTHON ?= python3
 export ARGS SLOW WERROR
 
-.PHONY: help demo test sanitize lint bench build package clean distclean
+.PHONY: help demo test core sanitize lint bench build package clean distclean
 
 help:
 	@echo "make demo      build memtally and see where a real program's memory goes"
 	@echo "make test      run every test: the core's in C, the package's, CPython's own"
+	@echo "make core      run the core's tests in C alone"
 	@echo "make sanitize  run the core's tests under AddressSanitizer, UBSan and ThreadSanitizer"
 	@echo "make lint      check format, types, stubs and the house rules"
 	@echo "make bench     compare with no tracer and with the standard one (minutes)"
@@ -23,7 +24,7 @@ help:
 	@echo ""
 	@echo "PYTHON=python3.13 chooses the interpreter (3.11 or newer), ARGS=... is passed on."
 
-demo test sanitize lint bench build package:
+demo test core sanitize lint bench build package:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 	  echo "memtally: no interpreter '$(PYTHON)': name one with PYTHON=..., or: apt-get install python3" >&2; exit 2; }
 	@"$(PYTHON)" tools/dev.py $@

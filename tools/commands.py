@@ -27,6 +27,14 @@ def test() -> int:
     return counts.close()
 
 
+def core() -> int:
+    """Runs the core's C tests alone: neither the extension nor Python's tests."""
+    with environment.locked():
+        environment.make_venv()
+        environment.require("build")
+    return core_tests.run("plain").close()
+
+
 def sanitize() -> int:
     """Runs the core's tests under the sanitizers, each with the real and with tiny constants."""
     with environment.locked():
@@ -71,6 +79,7 @@ def arguments() -> list[str]:
 COMMANDS = {
     "demo": demo,
     "test": test,
+    "core": core,
     "sanitize": sanitize,
     "lint": check,
     "bench": bench,

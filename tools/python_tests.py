@@ -7,8 +7,6 @@ import xml.etree.ElementTree as ElementTree
 import environment
 from steps import Counts, say
 
-SECONDS = 1500
-
 
 def run() -> Counts:
     """Runs pytest over tests/ (or over ARGS), its output shown as it comes."""
