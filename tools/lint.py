@@ -46,16 +46,15 @@ def c_tidy() -> list[str]:
     """clang-tidy finds nothing in the C code."""
     if not toolchain.check_program("clang-tidy", "clang-tidy"):
         return ["clang-tidy is missing"]
-    jobs: list[list[str | pathlib.Path]] = []
     try:
-        for folder, database in (
-            ("src", environment.BUILD / "meson"),
-            ("tests/core", core_tests.build("plain")),
-        ):
-            files = [path for path in house_rules.c_files(folder) if path.suffix == ".c"]
-            jobs += [[*TIDY, "-p", database, file] for file in files]
+        with environment.locked():
+            databases = {"src": environment.BUILD / "meson", "tests/core": core_tests.build("plain")}
     except Failed:
         return ["the core's tests do not build"]
+    jobs: list[list[str | pathlib.Path]] = []
+    for folder, database in databases.items():
+        files = [path for path in house_rules.c_files(folder) if path.suffix == ".c"]
+        jobs += [[*TIDY, "-p", database, file] for file in files]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [line for remarks in pool.map(remarks_of, jobs) for line in remarks]
 
