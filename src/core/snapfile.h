@@ -12,11 +12,12 @@
  * Writing: to a sink, front to back, in memory that follows the distinct call paths, not the rows.
  * Reading: from bytes in memory (read or mapped), which stay the caller's and unchanged while they are read. Nothing in
  * them is trusted: what is wrong gives STATUS_INVALID and an error; counts are checked against the bytes that are left
- * before memory is taken. Sections not asked for are not looked at. Any thread, one at a time for a struct snapfile.
+ * before memory is taken. Sections not asked for are not looked at. Once open, any threads may read at the same time.
  */
 #ifndef MEMTALLY_SNAPFILE_H
 #define MEMTALLY_SNAPFILE_H
 
+#include "checksum.h"
 #include "snapshot.h"
 
 enum { SNAPFILE_MAJOR = 1, SNAPFILE_MINOR = 0 };
@@ -30,19 +31,19 @@ struct snapfile_pair {
 typedef status (*snapfile_sink)(void *context, const void *bytes, size_t length);
 
 /* Writes snapshots of different views (1 to VIEW_COUNT of them) that share their call paths; INVALID where they do
- * not. NOMEM where the system has no memory; what was written then is no file. */
+ * not, or where metadata is not what it has to be. NOMEM where the system has no memory; what was written then is no file. */
 nodiscard status snapfile_write(struct snapshot *const *snapshots, size_t snapshot_count,
                                 const struct snapfile_pair *pairs, size_t pair_count, snapfile_sink sink,
                                 void *context);
 
 /* What is wrong, and at which byte of the file. Set with STATUS_INVALID only. */
 struct snapfile_error {
-    char text[160]; /* one line of ASCII, terminated */
+    char text[160]; /* a part of a sentence, ASCII, terminated: "node 7 has site 12 of 11" */
     uint64_t offset;
 };
 
 struct snapfile_section {
-    uint64_t offset, length, count; /* length 0 and offset 0: not there */
+    uint64_t offset, length, count; /* offset 0: not there */
     uint32_t checksum;
 };
 
@@ -52,14 +53,14 @@ struct snapfile {
     uint16_t major, minor; /* the version that wrote it */
     bool views[VIEW_COUNT]; /* which are in the file: at least one */
     struct snapfile_section metadata, strings, sites, nodes, rows[VIEW_COUNT];
-    uint32_t checksums[8][256]; /* tables of the checksum */
+    struct checksum_tables checksums;
 };
 
 /* Reads and checks header, directory and metadata. Allocates nothing; there is nothing to close. */
 nodiscard status snapfile_open(struct snapfile *file, const void *bytes, size_t length, struct snapfile_error *error);
 
 /* The next entry of the metadata; start with *cursor = 0; false at the end. The strings lie in the file's bytes. */
-bool snapfile_next_pair(const struct snapfile *file, size_t *cursor, struct snapfile_pair *pair);
+bool snapfile_next_pair(const struct snapfile *file, size_t *cursor, struct snapfile_pair *found);
 
 /* The file's call paths, as new ones: one reference, the caller's. */
 nodiscard status snapfile_read_paths(const struct snapfile *file, struct vmem *account, struct callpaths **paths,

@@ -1,0 +1,55 @@
+/* snapfile_cursor: reading numbers and texts out of bytes that nobody vouches for.
+ *
+ *   bytes ---- start of the file        at ---- next byte        end ---- of the section
+ *
+ * Each get_ function takes what it returns, or says what is wrong, notes the byte, and returns false; nothing is read at
+ * or beyond `end`. Owns nothing. One thread a cursor. Internal to the reader.
+ */
+#ifndef MEMTALLY_SNAPFILE_CURSOR_H
+#define MEMTALLY_SNAPFILE_CURSOR_H
+
+#include "snapfile_format.h"
+
+struct cursor {
+    const unsigned char *bytes, *at, *end;
+    struct snapfile_error *error;
+    const char *what; /* the section's name in messages */
+};
+
+/* Notes an error at a byte of the file. */
+void snapfile_fail(struct snapfile_error *error, uint64_t offset, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+bool cursor_get_slow(struct cursor *cursor, uint64_t *number);
+static inline bool cursor_get(struct cursor *cursor, uint64_t *number) {
+    if (likely(cursor->at < cursor->end && *cursor->at < 0x80)) {
+        *number = *cursor->at++;
+        return true;
+    }
+    return cursor_get_slow(cursor, number);
+}
+
+/* A number that is at most `most`; `name` is what it is called where it is more. */
+bool cursor_get_below(struct cursor *cursor, uint64_t most, const char *name, uint32_t *number);
+/* The last number plus a signed difference, within 0 .. most. */
+bool cursor_get_difference(struct cursor *cursor, uint32_t most, const char *name, uint32_t *number);
+/* A length and as many bytes of text, which stay where they are. */
+bool cursor_get_text(struct cursor *cursor, struct string *text);
+
+static inline uint64_t cursor_offset(const struct cursor *cursor) { return (uint64_t)(cursor->at - cursor->bytes); }
+
+/* True at the end of the section; else an error. */
+bool cursor_ends(struct cursor *cursor);
+
+static inline uint64_t get_fixed(const unsigned char *bytes, size_t length) {
+    uint64_t number = 0;
+    for (size_t i = 0; i < length; i++)
+        number |= (uint64_t)bytes[i] << 8 * i;
+    return number;
+}
+
+/* A section's cursor, once its checksum is right; false with an error else. `least` is what an item takes at least. */
+bool cursor_open(struct cursor *cursor, const struct snapfile *file, const struct snapfile_section *section,
+                 const char *what, uint64_t least, struct snapfile_error *error);
+
+#endif
