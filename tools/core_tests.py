@@ -37,10 +37,13 @@ def build(variant: str) -> pathlib.Path:
     folder = environment.BUILD / f"core-{variant}"
     env = environment.bin_path()
     title = TITLES[variant]
-    if not (folder / "build.ninja").exists():
-        options = [*OPTIONS, f"-Dwerror={'true' if environment.werror() else 'false'}", *VARIANTS[variant]]
-        command = [environment.tool("meson"), "setup", str(folder), str(ROOT), *options]
+    options = [*OPTIONS, f"-Dwerror={'true' if environment.werror() else 'false'}", *VARIANTS[variant]]
+    stamp = folder / "options"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != repr(options):
+        again = ["--reconfigure"] if (folder / "build.ninja").exists() else []
+        command = [environment.tool("meson"), "setup", *again, str(folder), str(ROOT), *options]
         step(f"configuring the {title}", command, log=f"core-{variant}-setup", env=env)
+        stamp.write_text(repr(options), encoding="utf-8")
     step(
         f"building the {title}",
         [environment.tool("ninja"), "-C", str(folder)],

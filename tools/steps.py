@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 QUIET_SECONDS = 1.0
 TAIL_LINES = 60
+LONGEST_LINE = 400
+PROGRESS = re.compile(r"\s*\[\d+/\d+\] ")
 
 
 class Missing(Exception):
@@ -107,12 +110,10 @@ def log_path(log: str) -> pathlib.Path:
 
 
 def show_failure(label: str, code: int, log: str) -> None:
-    """Shows the end of a step's output and where the whole of it is."""
+    """Shows the end of a step's output, less ninja's progress and long commands, and where the whole of it is."""
     path = log_path(log)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    print("\n".join(lines[-TAIL_LINES:]), file=sys.stderr)
-    print(
-        f"{label}: failed with exit code {code}; all of it is in {path.relative_to(ROOT)}",
-        file=sys.stderr,
-        flush=True,
-    )
+    told = [line for line in lines if len(line) < LONGEST_LINE and not PROGRESS.match(line)]
+    print("\n".join(told[-TAIL_LINES:]), file=sys.stderr)
+    place = path.relative_to(ROOT)
+    print(f"{label}: failed with exit code {code}; all of it is in {place}", file=sys.stderr, flush=True)
