@@ -5,13 +5,11 @@ two is there. A number of frames that cannot be used ends the process with statu
 switches do; anything else that goes wrong costs one line on stderr and leaves the interpreter untouched.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself is not imported: what this module imports, every traced program pays for
+if TYPE_CHECKING:  # typing is not imported: what this module imports, every traced program pays for
     from typing import NoReturn
 
 MAX_FRAMES = 65535
@@ -34,7 +32,7 @@ def parse_frames(text: str) -> int:
     return frames
 
 
-def _give_up(switch: str, text: str) -> NoReturn:
+def _give_up(switch: str, text: str) -> "NoReturn":
     """End the process at once: most exceptions would only be shown by the site module, and not stop it."""
     if sys.stderr:
         message = f"memtally: {switch}: invalid number of frames: {text!r} (1 to {MAX_FRAMES}; 0 is off)"

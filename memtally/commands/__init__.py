@@ -58,7 +58,8 @@ class Parser(argparse.ArgumentParser):
 
 def fail(message: str, status: int) -> NoReturn:
     """Say one line on stderr and leave with STATUS."""
-    print(f"memtally: {message}", file=sys.stderr)
+    if sys.stderr:
+        print(f"memtally: {message}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -9,11 +9,11 @@ import argparse
 import os
 import site
 import sys
-import tempfile
 from collections.abc import Sequence
 
 from memtally._startup import MAX_FRAMES, RUN_SWITCH, parse_frames
 from memtally.commands import USAGE_ERROR, Parser, fail
+from memtally.reports.at_exit import partial_name
 
 DEFAULT_FRAMES = 25
 CANNOT_START = 1
@@ -87,8 +87,6 @@ def execute(options: argparse.Namespace) -> int:
         environment["PYTHONPATH"] = _startup_path(environment.get("PYTHONPATH", ""))
     tracing = ["-X", f"memtally={options.frames}", "-X", f"{RUN_SWITCH}={output}"]
     command = [sys.executable, *interpreter_flags(sys.orig_argv, len(sys.argv) - 1), *tracing, *program]
-    sys.stdout.flush()
-    sys.stderr.flush()
     try:
         os.execve(sys.executable, command, environment)
     except OSError as error:
@@ -142,9 +140,10 @@ def _writable(name: str) -> str:
             raise IsADirectoryError(None, "it is a folder")
         if os.path.exists(path) and not os.access(path, os.W_OK):
             raise PermissionError(None, "permission denied")
-        if not os.path.exists(path) or os.path.isfile(path):
-            with tempfile.TemporaryFile(dir=os.path.dirname(path)):
-                pass
+        part = partial_name(path)
+        if part != path:
+            with open(part, "xb"):
+                os.unlink(part)
     except OSError as error:
         fail(f"run: cannot write {name}: {(error.strerror or str(error)).lower()}", USAGE_ERROR)
     return path

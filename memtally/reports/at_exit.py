@@ -5,8 +5,6 @@ Nothing here may change how the program ends: whatever goes wrong becomes one li
 need (linecache and the like) is imported only after tracing has stopped, so that none of it is in them.
 """
 
-from __future__ import annotations
-
 import atexit
 import os
 import sys
@@ -14,7 +12,7 @@ import sys
 import memtally
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing and contextlib are not imported: the program is to find python's own sys.modules
+if TYPE_CHECKING:  # the program is to find python's own sys.modules, so neither typing nor contextlib
     from typing import TextIO
 
 _RUNS_NO_FILE = ("", "-", "-c")
@@ -40,7 +38,7 @@ def _at_exit(output: str, process: int, unstarted: object) -> None:
         _stay_interrupted()
 
 
-def _report(snapshots: tuple[memtally.Snapshot, memtally.Snapshot] | None, output: str) -> None:
+def _report(snapshots: "tuple[memtally.Snapshot, memtally.Snapshot] | None", output: str) -> None:
     _flush_stdout()
     stream = sys.__stderr__ if sys.__stderr__ and not sys.__stderr__.closed else None
     if snapshots is None:
@@ -91,22 +89,31 @@ def _flush_stdout() -> None:
         return
 
 
-def _say(stream: TextIO | None, message: str) -> None:
+def _say(stream: "TextIO | None", message: str) -> None:
     if stream:
         print(f"memtally: {message}", file=stream)
 
 
-def _save(snapshot: memtally.Snapshot, path: str, stream: TextIO | None) -> None:
+def partial_name(path: str) -> str:
+    """The name under which this process writes what is to become the file PATH.
+
+    It is PATH itself where that is a device or a pipe: there is nothing to replace then.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        return path
+    return f"{path}.{os.getpid()}.part"
+
+
+def _save(snapshot: "memtally.Snapshot", path: str, stream: "TextIO | None") -> None:
     """Write the snapshot to PATH: whole under that name, or not at all."""
-    replace = os.path.isfile(path) or not os.path.exists(path)  # else a device or a pipe: written directly
-    part = f"{path}.{os.getpid()}.part" if replace else path
+    part = partial_name(path)
     try:
         try:
             snapshot.dump(part)
-            if replace:
+            if part != path:
                 os.replace(part, path)
         finally:
-            if replace and os.path.exists(part):
+            if part != path and os.path.exists(part):
                 os.unlink(part)
     except Exception as error:
         _say(stream, f"snapshot not saved: {error}")
@@ -114,7 +121,7 @@ def _save(snapshot: memtally.Snapshot, path: str, stream: TextIO | None) -> None
         _say(stream, f"snapshot saved to {path}")
 
 
-def _print_tables(peak: memtally.Snapshot, live: memtally.Snapshot, stream: TextIO) -> None:
+def _print_tables(peak: "memtally.Snapshot", live: "memtally.Snapshot", stream: "TextIO") -> None:
     from memtally.reports import table
 
     style = table.style_of(stream)

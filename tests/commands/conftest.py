@@ -1,0 +1,105 @@
+"""Runs programs under plain python and under `memtally run`, in fresh processes, to lay them side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+
+import pytest
+
+RUN = (sys.executable, "-m", "memtally", "run")
+PLAIN = (sys.executable,)
+REPORT = re.compile(r"\n?^memtally: ", re.MULTILINE)
+"""Where memtally's own words begin in stderr: everything before is the program's and python's."""
+
+UNSTEADY = re.compile(r"0x[0-9a-f]+|(?<=started )\d+")
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What one process left: all of it as bytes decoded without loss."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+    @property
+    def program_stderr(self) -> str:
+        """stderr without memtally's report."""
+        match = REPORT.search(self.stderr)
+        return self.stderr[: match.start()] if match else self.stderr
+
+    @property
+    def report(self) -> str:
+        """memtally's part of stderr, "" where it said nothing."""
+        return self.stderr[len(self.program_stderr) :].lstrip("\n")
+
+    def as_python_sees_it(self) -> tuple[str, str, int]:
+        """What must be the same under python, whatever the addresses and thread ids of this process."""
+        return UNSTEADY.sub("*", self.stdout), UNSTEADY.sub("*", self.program_stderr), self.status
+
+
+class Workshop:
+    """A folder with programs, and ways to run them."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, source: str) -> pathlib.Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(source))
+        return path
+
+    def execute(
+        self,
+        command: Sequence[object],
+        *,
+        stdin: str = "",
+        environment: dict[str, str] | None = None,
+        redirect: str = "",
+    ) -> Outcome:
+        """Run COMMAND here; REDIRECT is a shell's redirection, for streams a pipe cannot stand for."""
+        words = [str(word) for word in command]
+        if redirect:
+            words = ["/bin/sh", "-c", f'"$@" {redirect}', "sh", *words]
+        done = subprocess.run(
+            words,
+            cwd=self.folder,
+            input=os.fsencode(stdin),
+            capture_output=True,
+            env={**os.environ, **(environment or {})},
+            timeout=60,
+        )
+        return Outcome(os.fsdecode(done.stdout), os.fsdecode(done.stderr), done.returncode)
+
+    def python(self, *words: object, **how: object) -> Outcome:
+        return self.execute([*PLAIN, *words], **how)  # type: ignore[arg-type]
+
+    def run(self, *words: object, **how: object) -> Outcome:
+        return self.execute([*RUN, *words], **how)  # type: ignore[arg-type]
+
+    def side_by_side(self, *words: object, **how: object) -> Outcome:
+        """Run WORDS both ways; they must agree on all but memtally's report. Returns memtally's run."""
+        plain = self.python(*words, **how)
+        ours = self.run(*words, **how)
+        assert ours.as_python_sees_it() == plain.as_python_sees_it()
+        return ours
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No switch of the surroundings reaches the processes under test."""
+    for name in ("MEMTALLY", "PYTHONPATH", "NO_COLOR", "COLUMNS", "PYTHONWARNINGS", "PYTHONSAFEPATH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def workshop(tmp_path: pathlib.Path) -> Workshop:
+    return Workshop(tmp_path)

@@ -1,0 +1,144 @@
+"""Interpreters where memtally's start-up file, its extension, or both are missing."""
+
+import os
+import pathlib
+import shutil
+import site
+import subprocess
+import venv
+
+import pytest
+
+import memtally
+
+PACKAGE = pathlib.Path(memtally.__file__).parent
+FOLDERS = [pathlib.Path(folder) for folder in site.getsitepackages()]
+STARTUP_FILE = next(file for folder in FOLDERS if (file := folder / "memtally-startup.pth").is_file())
+
+
+class Bare:
+    """An environment with nothing installed; memtally comes through PYTHONPATH, so without its .pth file."""
+
+    def __init__(self, folder):
+        venv.create(folder, with_pip=False, symlinks=True)
+        self.python = str(folder / "bin" / "python")
+        (self.site_packages,) = folder.glob("lib/python*/site-packages")
+
+    def run(self, *words, path=str(PACKAGE.parent), cwd=None):
+        kept = {key: value for key, value in os.environ.items() if key not in ("MEMTALLY", "PYTHONPATH")}
+        if path:
+            kept["PYTHONPATH"] = path
+        return subprocess.run(
+            [self.python, *words], env=kept, cwd=cwd, capture_output=True, text=True, timeout=60
+        )
+
+
+@pytest.fixture
+def bare(tmp_path):
+    return Bare(tmp_path / "bare")
+
+
+SEES = """
+import os, sys
+kept = [bytes(1000) for _ in range(100)]
+print(sys.path, sys.argv, sys.orig_argv, sys._xoptions, os.environ.get("PYTHONPATH"))
+print([name for name in sys.modules if name.endswith("customize")], getattr(sys, "customized", None))
+print([folder for folder in sys.path_importer_cache if "startup" in folder])
+"""
+
+
+def test_run_needs_no_startup_file_and_the_program_sees_no_difference(bare, tmp_path):
+    (tmp_path / "program.py").write_text(SEES)
+    plain = bare.run("program.py", "one", cwd=tmp_path)
+    ours = bare.run("-m", "memtally", "run", "program.py", "one", cwd=tmp_path)
+    assert (ours.stdout, ours.returncode) == (plain.stdout, 0)
+    assert plain.stderr == ""
+    assert ours.stderr.startswith("\nmemtally: at the peak")
+    assert "program.py:3" in ours.stderr
+
+
+def test_run_without_the_startup_file_and_without_PYTHONPATH_leaves_none(bare, tmp_path):
+    (tmp_path / "program.py").write_text(SEES)
+    (bare.site_packages / "memtally").symlink_to(PACKAGE)
+    plain = bare.run("program.py", path="", cwd=tmp_path)
+    ours = bare.run("-m", "memtally", "run", "program.py", path="", cwd=tmp_path)
+    assert (ours.stdout, ours.returncode) == (plain.stdout, 0)
+    assert "program.py:3" in ours.stderr
+
+
+def test_run_without_the_startup_file_keeps_the_users_sitecustomize(bare, tmp_path):
+    (tmp_path / "program.py").write_text(SEES)
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.customized = __file__\n")
+    path = f"{tmp_path}{os.pathsep}{PACKAGE.parent}"
+    plain = bare.run("program.py", path=path, cwd=tmp_path)
+    ours = bare.run("-m", "memtally", "run", "program.py", path=path, cwd=tmp_path)
+    assert "sitecustomize.py" in plain.stdout
+    assert (ours.stdout, ours.returncode) == (plain.stdout, 0)
+
+
+def test_run_without_the_startup_file_lets_the_users_sitecustomize_fail_as_it_does(bare, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import absent_module\n")
+    path = f"{tmp_path}{os.pathsep}{PACKAGE.parent}"
+    ours = bare.run("-m", "memtally", "run", "-c", "print('runs')", path=path)
+    assert (ours.stdout, ours.returncode) == ("runs\n", 0)
+    assert "absent_module" in ours.stderr
+    assert "memtally: at the peak" in ours.stderr
+
+
+def test_run_isolated_without_the_startup_file_says_what_is_missing(bare):
+    (bare.site_packages / "memtally").symlink_to(PACKAGE)
+    done = bare.run("-Im", "memtally", "run", "-c", "print('runs')")
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr == (
+        "memtally: run: memtally-startup.pth is not installed, and -E or -I keep its stand-in out\n"
+    )
+
+
+def test_the_switches_do_nothing_without_the_startup_file(bare):
+    done = bare.run("-X", "memtally", "-c", "import sys; print('memtally' in sys.modules)")
+    assert (done.stdout, done.stderr, done.returncode) == ("False\n", "", 0)
+
+
+def broken(bare):
+    """Install a memtally whose extension is missing, with its start-up file."""
+    shutil.copy(STARTUP_FILE, bare.site_packages)
+    package = bare.site_packages / "memtally"
+    package.mkdir()
+    shutil.copy(PACKAGE / "_startup.py", package)
+    (package / "__init__.py").write_text("from memtally._core import start\n")
+
+
+def test_a_missing_extension_costs_one_line_where_tracing_was_asked_for(bare):
+    broken(bare)
+    done = bare.run("-X", "memtally", "-c", "print('runs')", path="")
+    assert (done.stdout, done.returncode) == ("runs\n", 0)
+    assert done.stderr == "memtally: not tracing: No module named 'memtally._core'\n"
+
+
+def test_a_missing_extension_costs_nothing_where_it_was_not(bare):
+    broken(bare)
+    done = bare.run("-c", "print('runs')", path="")
+    assert (done.stdout, done.stderr, done.returncode) == ("runs\n", "", 0)
+
+
+def test_a_startup_file_left_behind_costs_one_line_where_tracing_was_asked_for(bare):
+    shutil.copy(STARTUP_FILE, bare.site_packages)
+    done = bare.run("-X", "memtally=3", "-c", "print('runs')", path="")
+    assert (done.stdout, done.returncode) == ("runs\n", 0)
+    assert done.stderr == "memtally: not tracing: No module named 'memtally'\n"
+
+
+def test_tracing_that_cannot_start_costs_one_line(bare):
+    broken(bare)
+    (bare.site_packages / "memtally" / "__init__.py").write_text(
+        "def is_tracing(): return False\ndef start(frames): raise MemoryError('no room')\n"
+    )
+    done = bare.run("-X", "memtally", "-c", "print('runs')", path="")
+    assert (done.stdout, done.returncode) == ("runs\n", 0)
+    assert done.stderr == "memtally: not tracing: no room\n"
+
+
+def test_the_startup_file_is_one_line_that_is_run_and_not_a_path():
+    lines = STARTUP_FILE.read_text().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("import ")
