@@ -39,8 +39,4 @@ def _import_startup() -> None:
 
 _step_aside()
 _import_startup()
-try:
-    importlib.import_module("sitecustomize")
-except ModuleNotFoundError as error:
-    if error.name != "sitecustomize":
-        raise
+importlib.import_module("sitecustomize")  # the user's own; where there is none, site expects this very error

@@ -43,7 +43,7 @@ import os, sys
 kept = [bytes(1000) for _ in range(100)]
 print(sys.path, sys.argv, sys.orig_argv, sys._xoptions, os.environ.get("PYTHONPATH"))
 print([name for name in sys.modules if name.endswith("customize")], getattr(sys, "customized", None))
-print([folder for folder in sys.path_importer_cache if "startup" in folder])
+print([folder for folder in sys.path_importer_cache if "memtally/startup" in folder])
 """
 
 
