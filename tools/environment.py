@@ -111,6 +111,9 @@ def install() -> None:
     settings += [f"setup-args=-Dwerror={'true' if werror() else 'false'}"]
     command = [*PIP, "--no-build-isolation", "--no-deps", "--force-reinstall"]
     command += [word for setting in settings for word in ("--config-settings", setting)]
+    if (BUILD / "meson" / "build.ninja").exists():
+        # Compiled beforehand, errors are shown as the compiler writes them and not wrapped up by pip.
+        step("compiling", [tool("ninja"), "-C", str(BUILD / "meson")], log=log("compile"), env=bin_path())
     step("building memtally", [*command, "."], log=log("build"), env=bin_path())
     (VENV / "installed").touch()
     stamp.write_text(wanted, encoding="ascii")

@@ -110,7 +110,7 @@ def log_path(log: str) -> pathlib.Path:
 
 
 def show_failure(label: str, code: int, log: str) -> None:
-    """Shows the end of a step's output, less ninja's progress and long commands, and where the whole of it is."""
+    """Shows the end of a step's output, less progress and long commands, and where the whole of it is."""
     path = log_path(log)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     told = [line for line in lines if len(line) < LONGEST_LINE and not PROGRESS.match(line)]
