@@ -6,7 +6,8 @@
 
 #define PAGE_BYTES (1u << PAGE_SHIFT)
 #define MOST_SLOT_BYTES ((size_t)1 << 36) /* 16 billion blocks */
-enum { CONFLICT_STEP = 64, UNIT = 4096, LINK_BYTES = sizeof(uint32_t *) };
+enum { CONFLICT_STEP = 64, LINK_BYTES = sizeof(uint32_t *) };
+#define UNIT ((size_t)4096)
 
 /* A table: its pages, and which of its units of 4 KiB have been touched (for walking and for honest accounting). */
 struct table {
@@ -39,10 +40,11 @@ status addrmap_init(struct addrmap *map, struct vmem *account) {
 
 void addrmap_fini(struct addrmap *map) {
     const uint32_t *tables = (const uint32_t *)map->tables.base;
-    for (size_t i = 0; i < map->table_count; i++)
-        vmem_unmap_sparse(map->root[tables[i]], sizeof(struct table));
-    if (map->root != NULL)
+    if (map->root != NULL) {
+        for (size_t i = 0; i < map->table_count; i++)
+            vmem_unmap_sparse(map->root[tables[i]], sizeof(struct table));
         vmem_unmap_sparse(map->root, ROOT_SIZE * sizeof *map->root);
+    }
     if (map->account != NULL)
         vmem_uncount(map->account, map->counted);
     region_fini(&map->tables);

@@ -6,6 +6,7 @@
 #include "walk_frames.h"
 
 #include "hooks.h"
+#include "reftrace.h"
 #include "threadstate.h"
 
 /* Initial-exec: one instruction instead of a call. The few bytes come out of the loader's reserve for late modules.
@@ -31,11 +32,20 @@ static struct {
     size_t size;
 } newest;
 
-/* --- who is calling? --------------------------------------------------------------------------------------------- */
-
 static bool of_main_interpreter(const PyThreadState *thread) {
     return thread != NULL && thread->interp == PyInterpreterState_Main();
 }
+
+/* The object in the newest block was not announced. */
+static out_of_line void look_again(void) {
+    if (!of_main_interpreter(threadstate_get()))
+        return;
+    newest.size = 0;
+    if (the_tracer.active)
+        reftrace_look_again();
+}
+
+/* --- who is calling? --------------------------------------------------------------------------------------------- */
 
 /* With the main GIL: the tally of the present call path, or 0. */
 static uint32_t tally_now(PyThreadState *thread) {
@@ -109,7 +119,7 @@ static out_of_line void put_slow(void *block, size_t size, size_t announced, PyT
 }
 
 /* `announced`: how many bytes of the block an object in it may be announced in without a second look: none after a
- * realloc, which is not the birth of the object. */
+ * realloc, which is not the birth of an object, and none in the MEM domain. */
 hot_inline void put(void *block, size_t size, size_t announced) {
     PyThreadState *thread = threadstate_get();
     if (unlikely((const void *)thread != the_tracer.fast_thread)) {
@@ -140,21 +150,25 @@ static out_of_line void remove_elsewhere(void *block, PyThreadState *thread) {
     }
 }
 
-hot_inline void *object_malloc(PyMemAllocatorEx *under, size_t size) {
+/* `objects`: blocks of this domain are objects, of which the reference tracer tells; if it has not told of the last
+ * one, somebody has taken its place. */
+hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t size) {
+    if (objects && unlikely(newest.size != 0))
+        look_again();
     inside = true;
     void *block = under->malloc(under->ctx, size);
     inside = false;
     if (likely(block != NULL))
-        put(block, size, size);
+        put(block, size, objects ? size : 0);
     return block;
 }
 
-hot_inline void *object_calloc(PyMemAllocatorEx *under, size_t count, size_t size) {
+hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t count, size_t size) {
     inside = true;
     void *block = under->calloc(under->ctx, count, size);
     inside = false;
     if (likely(block != NULL))
-        put(block, count * size, count * size); /* no overflow: the allocator below has checked it */
+        put(block, count * size, objects ? count * size : 0); /* no overflow: the allocator below has checked it */
     return block;
 }
 
@@ -191,7 +205,7 @@ hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size)
         return NULL;
     if (old != NULL && unlikely(!tracer_remove_fast(&the_tracer, (uintptr_t)old)))
         remove_slow(old);
-    put(block, size, old == NULL ? size : 0);
+    put(block, size, 0);
     return block;
 }
 
@@ -222,11 +236,11 @@ hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
 #define OBJECT_HOOKS(name, domain)                                                                                  \
     static void *name##_malloc(void *context, size_t size) {                                                        \
         (void)context;                                                                                              \
-        return object_malloc(&below[domain], size);                                                                 \
+        return object_malloc(&below[domain], (domain) == PYMEM_DOMAIN_OBJ, size);                                                                 \
     }                                                                                                               \
     static void *name##_calloc(void *context, size_t count, size_t size) {                                          \
         (void)context;                                                                                              \
-        return object_calloc(&below[domain], count, size);                                                          \
+        return object_calloc(&below[domain], (domain) == PYMEM_DOMAIN_OBJ, count, size);                                                          \
     }                                                                                                               \
     static void *name##_realloc(void *context, void *old, size_t size) {                                            \
         (void)context;                                                                                              \

@@ -124,8 +124,18 @@ int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *nod
     return 1;
 }
 
+/* While not tracing: what it would be. */
+static bool free_lists_are_exact(void) {
+    if (the_tracer.active)
+        return reftrace_works();
+    reftrace_start();
+    bool works = reftrace_works();
+    reftrace_stop();
+    return works;
+}
+
 PyObject *engine_capabilities(void) {
-    return Py_BuildValue("{sOsOsOsOsK}", "exact_free_lists", reftrace_works() || HAVE_REF_TRACER ? Py_True : Py_False,
+    return Py_BuildValue("{sOsOsOsOsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
                          "frame_marks", capture_has_marks() ? Py_True : Py_False, "fast_thread_state",
                          threadstate_distance != 0 ? Py_True : Py_False, "hooks_on_top",
                          the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",

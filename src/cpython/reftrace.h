@@ -2,6 +2,7 @@
  *
  * 3.13 and later: PyRefTracer, one slot a process. Whoever is in it when we start is called on; if somebody else has
  * taken it when we stop, it is left to them.
+ * Before: newref.c, where libpython allows it.
  */
 #ifndef MEMTALLY_REFTRACE_H
 #define MEMTALLY_REFTRACE_H
@@ -10,6 +11,8 @@
 
 void reftrace_start(void);
 void reftrace_stop(void);
+/* An object was allocated and not announced: has the slot been taken away? If so, takes it back, chained. Cheap. */
+void reftrace_look_again(void);
 /* Are free-listed objects re-attributed now? False: their traceback is the one of the block's first use. */
 bool reftrace_works(void);
 
