@@ -24,6 +24,8 @@ typedef enum {
 } status;
 
 #define nodiscard __attribute__((warn_unused_result))
+/* For a variable of another file: hidden ones are reached without the global offset table. */
+#define ours_only __attribute__((__visibility__("hidden")))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define hot_inline static inline __attribute__((always_inline))

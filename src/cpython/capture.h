@@ -8,7 +8,7 @@
 #include "compat.h"
 #include "../core/tracer.h"
 
-extern struct tracer the_tracer; /* the process's; lifecycle.c */
+extern ours_only struct tracer the_tracer; /* the process's; lifecycle.c */
 
 /* The tally of `thread`, which holds the main GIL and for which tracer_enter succeeded. 0: no memory. */
 uint32_t capture_slow(PyThreadState *thread);

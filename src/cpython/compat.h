@@ -47,7 +47,7 @@ static inline PyThreadState *attached_thread_state_exact(void) {
 
 /* Bytes in front of an object, in its block: the collector's header and the managed dict and weakrefs. */
 static inline size_t object_header_size(PyTypeObject *type) {
-    unsigned long flags = PyType_GetFlags(type);
+    unsigned long flags = type->tp_flags; /* PyType_GetFlags is a call */
     size_t size = flags & Py_TPFLAGS_HAVE_GC ? 2 * sizeof(void *) : 0;
 #if PY_VERSION_HEX >= 0x030C0000
     if (flags & (Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF))

@@ -11,7 +11,7 @@
 #include "compat.h"
 
 /* Distance from the thread pointer, in bytes; 0: ask CPython. Written once, by threadstate_init. */
-extern intptr_t threadstate_distance;
+extern ours_only intptr_t threadstate_distance;
 
 /* With the GIL, before the hooks are installed. Cannot fail: at worst the distance stays 0. */
 void threadstate_init(void);
