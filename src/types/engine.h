@@ -1,0 +1,32 @@
+/* engine: what the Python-visible module needs of the tracing side; src/cpython/lifecycle.c implements it.
+ *
+ * Called with the GIL of the main interpreter. Owns the tracer's state; hands out references to snapshots and call
+ * paths, which stay valid after the tracer stopped.
+ */
+#ifndef MEMTALLY_ENGINE_H
+#define MEMTALLY_ENGINE_H
+
+#include <Python.h>
+
+#include "../core/snapshot.h"
+
+int engine_start(int nframe); /* 0; -1 with an exception set. Already tracing: 0, nothing changes */
+void engine_stop(void);
+bool engine_is_tracing(void);
+int engine_limit(void); /* of the last start, also after stop; 1 before the first */
+void engine_clear(void);
+void engine_reset_peak(void);
+void engine_memory(uint64_t *current, uint64_t *peak);
+size_t engine_own_memory(void);
+
+/* New reference to a snapshot (C), or NULL with an exception (MemoryError). Must be tracing. */
+struct snapshot *engine_freeze(enum view view);
+
+/* The call path where obj's block was allocated: 1 found (paths gets a reference, node, depth set), 0 not traced,
+ * -1 exception */
+int engine_find_object(PyObject *obj, struct callpaths **paths, uint32_t *node, uint32_t *depth);
+
+PyObject *engine_capabilities(void);  /* new dict */
+int engine_init(PyObject *module);    /* at import, main interpreter */
+
+#endif
