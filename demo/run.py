@@ -1,0 +1,79 @@
+"""`make demo`: a real program under memtally, and the import swap; about ten seconds.
+
+python demo/run.py         with an interpreter that has memtally installed
+"""
+
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+
+
+def say(text: str) -> None:
+    """Print TEXT, its lines as they are, with nothing of it left in the buffer."""
+    print(textwrap.dedent(text).strip("\n"), flush=True)
+
+
+def show_where_memory_goes() -> None:
+    say("""
+        $ memtally run demo/library_tour.py
+
+        A program that parses Python's own library in four threads, compiles and unparses it, and serves an
+        index of it with asyncio. Every allocation is traced. Its own output, then memtally's tables:
+    """)
+    print(flush=True)
+    subprocess.run([sys.executable, "-m", "memtally", "run", str(FOLDER / "library_tour.py")], check=True)
+
+
+def time_of(tracer: str) -> tuple[float, list[str]]:
+    """(seconds, top lines) of demo/swap.py with TRACER; the best of three runs."""
+    runs = []
+    for _ in range(3):
+        command = [sys.executable, str(FOLDER / "swap.py"), tracer]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        seconds, *top = done.stdout.splitlines()
+        runs.append((float(seconds), top))
+    return min(runs)
+
+
+def show_the_import_swap() -> None:
+    say("""
+        The same tracer is a module with tracemalloc's names. One program with either import, 25 frames:
+    """)
+    print()
+    plain, _ = time_of("nothing")
+    for tracer, line in (
+        ("tracemalloc", "import tracemalloc"),
+        ("memtally", "import memtally as tracemalloc"),
+    ):
+        seconds, top = time_of(tracer)
+        print(
+            f"{line:32} {seconds:6.2f} s, {seconds / plain:5.2f} times as long as without tracing", flush=True
+        )
+        print(f"    {top[0]}")
+
+
+def main() -> None:
+    show_where_memory_goes()
+    say("""
+
+        The first table is the moment when memory was at its highest: the syntax trees of all modules at once.
+        The second is what was alive when the program ended: the trees are gone, index and code are left.
+        `place` is the line that allocated, `function` whose it is, `source` what it says.
+
+    """)
+    print()
+    show_the_import_swap()
+    say("""
+
+        Try next:
+          memtally run your_script.py             python -m memtally run -m your_module
+          import memtally as tracemalloc          in your own program: nothing else changes
+          python -X memtally your_script.py       trace from the first line, and ask for snapshots yourself
+    """)
+
+
+if __name__ == "__main__":
+    main()
