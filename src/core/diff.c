@@ -1,7 +1,8 @@
-/* diff: see diff.h. Both group-bys, then a hash join of their groups. Any thread; the snapshots are only read.
+/* diff: see diff.h. Both group-bys, then a hash join of their groups. Any thread; the snapshots are only
+ * read.
  *
- * The keys are compared as numbers: the old side's file and function names are translated into the new side's ids first,
- * each name once (namemap.h).
+ * The keys are compared as numbers: the old side's file and function names are translated into the new side's
+ * ids first, each name once (namemap.h).
  */
 #include "diff.h"
 #include "namemap.h"
@@ -12,16 +13,20 @@
 struct join {
     const struct groups *now, *old;
     enum key key;
-    struct namemap names;  /* old to new */
-    struct idtable index;  /* groups of `now`, + 1, by key */
-    uint64_t *hashes;      /* of the groups of `now` */
+    struct namemap names; /* old to new */
+    struct idtable index; /* groups of `now`, + 1, by key */
+    uint64_t *hashes;     /* of the groups of `now` */
     size_t hashes_bytes;
     struct change *items;
 };
 
-static uint64_t hash_of(const void *owner, uint32_t id) { return ((const struct join *)owner)->hashes[id - 1]; }
+static uint64_t hash_of(const void *owner, uint32_t id) {
+    return ((const struct join *)owner)->hashes[id - 1];
+}
 
-static uint64_t hash_pair(uint64_t hash, uint32_t a, uint32_t b) { return hash_mix(hash ^ ((uint64_t)a << 32 | b)); }
+static uint64_t hash_pair(uint64_t hash, uint32_t a, uint32_t b) {
+    return hash_mix(hash ^ ((uint64_t)a << 32 | b));
+}
 
 static const struct site *node_site(const struct callpaths *paths, uint32_t node) {
     return site_get(paths, node_get(paths, node)->site);
@@ -59,7 +64,8 @@ static bool same_traceback(struct join *join, const struct group *now, const str
     for (uint32_t left = now->frames; left > 0; left--) {
         if (now_paths == old_paths && now_node == old_node)
             return true;
-        const struct site *now_site = node_site(now_paths, now_node), *old_site = node_site(old_paths, old_node);
+        const struct site *now_site = node_site(now_paths, now_node),
+                          *old_site = node_site(old_paths, old_node);
         if (now_site->line != old_site->line || now_site->file != namemap_find(&join->names, old_site->file))
             return false;
         now_node = node_get(now_paths, now_node)->parent;
@@ -95,7 +101,8 @@ static status offer_names(struct join *join) {
         result = snapshot_files(now, &files);
         if (result != STATUS_OK)
             return result;
-        for (uint32_t id = idset_next(&files, 0); id < files.end && result == STATUS_OK; id = idset_next(&files, id + 1))
+        for (uint32_t id = idset_next(&files, 0); id < files.end && result == STATUS_OK;
+             id = idset_next(&files, id + 1))
             result = namemap_offer(&join->names, id);
         idset_fini(&files);
         return result;
@@ -147,7 +154,8 @@ static size_t fill(struct join *join) {
     size_t count = join->now->count;
     for (size_t i = 0; i < count; i++) {
         const struct group *group = &join->now->items[i];
-        join->items[i] = (struct change){*group, false, difference(group->size, 0), difference(group->count, 0)};
+        join->items[i] = (struct change){*group, false, difference(group->size, 0),
+                                         difference(group->count, 0)};
     }
     for (size_t i = 0; i < join->old->count; i++) {
         const struct group *old = &join->old->items[i];
@@ -191,7 +199,8 @@ static status join_init(struct join *join, size_t most, struct vmem *account) {
     join->hashes = join->now->count == 0 ? NULL : vmem_map(account, join->hashes_bytes);
     if (join->items == NULL || (join->hashes == NULL && join->now->count > 0))
         return STATUS_NOMEM;
-    status result = namemap_init(&join->names, account, join->old->snapshot->paths, join->now->snapshot->paths);
+    status result = namemap_init(&join->names, account, join->old->snapshot->paths,
+                                 join->now->snapshot->paths);
     return result != STATUS_OK ? result : idtable_init(&join->index, account);
 }
 
@@ -234,7 +243,8 @@ static status join_groups(struct changes *changes, enum key key) {
     return result;
 }
 
-status diff(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative, struct changes *changes) {
+status diff(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
+            struct changes *changes) {
     memset(changes, 0, sizeof *changes);
     status result = groupby(now, key, cumulative, &changes->now);
     if (result == STATUS_OK)

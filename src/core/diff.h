@@ -1,6 +1,6 @@
 /* diff: what changed between two snapshots, which may have call paths of their own (two runs, two files).
  *
- *   a change: new size and count, and their difference to the old; a key of only one side counts as 0 on the other
+ *   a change: new size and count, and the difference to the old ones; where a key is missing, they are 0
  *
  * Order, as the standard tracer's: by |size_diff|, size, |count_diff|, count and traceback, all descending.
  * Differences that do not fit stay at plus or minus INT64_MAX.
@@ -13,15 +13,15 @@
 #include "groupby.h"
 
 struct change {
-    struct group group;  /* key; size and count are the new side's, 0 where it is gone */
-    bool of_old;         /* the ids in `group` belong to the old snapshot (the key is gone in the new) */
+    struct group group; /* key; size and count are the new side's, 0 where it is gone */
+    bool of_old;        /* the ids in `group` belong to the old snapshot (the key is gone in the new) */
     int64_t size_diff;
     int64_t count_diff;
 };
 
 struct changes {
     struct groups now, old; /* owned; their snapshots keep the ids alive */
-    struct change *items; /* owned; NULL where there are none */
+    struct change *items;   /* owned; NULL where there are none */
     size_t count;
     size_t bytes; /* mapped */
 };

@@ -7,8 +7,8 @@ enum { LET_IN = 1, KEPT_OUT = 2 }; /* what the filters so far said of a row */
 
 #define NOWHERE UINT32_MAX
 
-/* One filter at work. `near[node]`: 1 where the node's own frame matches, 2 where its parent's does first, and so on;
- * NOWHERE where none up to the root does; 0 where nobody has asked yet. */
+/* One filter at work. `near[node]`: 1 where the node's own frame matches, 2 where its parent's does first,
+ * and so on; NOWHERE where none up to the root does; 0 where nobody has asked yet. */
 struct scan {
     const struct snapshot *snapshot;
     const struct filter *filter;
@@ -23,7 +23,8 @@ static bool frame_matches(const struct scan *scan, uint32_t site_id) {
     return !filter->has_line || filter->line == (int64_t)site->line;
 }
 
-/* Walks up to the first frame with an answer, then the same way again to note it: each node is walked over once. */
+/* Walks up to the first frame with an answer, then the same way again to note it: each node is walked over
+ * once. */
 static uint32_t nearest_match(const struct scan *scan, uint32_t node) {
     const struct callpaths *paths = scan->snapshot->paths;
     uint32_t *near = scan->near;
@@ -86,7 +87,8 @@ static status copy_rows(const struct snapshot *snapshot, const uint8_t *verdicts
     return STATUS_OK;
 }
 
-status filter_rows(struct snapshot *snapshot, const struct filter *filters, size_t count, struct snapshot **result) {
+status filter_rows(struct snapshot *snapshot, const struct filter *filters, size_t count,
+                   struct snapshot **result) {
     *result = NULL;
     size_t bytes = snapshot->row_count + 1;
     uint8_t *verdicts = vmem_map(snapshot->account, bytes);

@@ -1,4 +1,4 @@
-/* filter: the rows of a snapshot that a list of filters lets through, as a new snapshot on the same call paths.
+/* filter: the rows of a snapshot that a list of filters lets through, as a snapshot on the same paths.
  *
  * A row stays if any inclusive filter matches it (or there is none) and no exclusive filter does. A file name
  * pattern is matched by the caller, once per file name: `files` is a bitmap over string ids.
@@ -24,8 +24,9 @@ struct filter {
     bool has_line;
     int64_t domain; /* as given: a value no row can have matches none */
     int64_t line;
-    const uint8_t *files; /* borrowed bitmap: bit `id & 7` of byte `id >> 3` is set where string `id` matches; covers
-                             at least snapshot_files (idset_bytes of it are enough); NULL for a DomainFilter */
+    /* Borrowed bitmap: bit `id & 7` of byte `id >> 3` is set where string `id` matches; as long as
+     * idset_bytes of snapshot_files. NULL for a DomainFilter. */
+    const uint8_t *files;
 };
 
 /* The caller owns the result's one reference. */

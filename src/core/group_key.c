@@ -1,4 +1,5 @@
-/* group_key: the order and equality of groups, by content, within one snapshot or across two (groupby.h). Any thread. */
+/* group_key: the order and equality of groups, by content, within one snapshot or across two (groupby.h). Any
+ * thread. */
 #include "groupby.h"
 #include "namemap.h"
 
@@ -18,7 +19,8 @@ static int compare_names(struct string a, struct string b) {
 /* Ascending. */
 static int compare_places(struct place a, struct place b) {
     if (a.paths != b.paths || a.file != b.file) {
-        int order = compare_names(strtab_get(&a.paths->strings, a.file), strtab_get(&b.paths->strings, b.file));
+        int order = compare_names(strtab_get(&a.paths->strings, a.file),
+                                  strtab_get(&b.paths->strings, b.file));
         if (order != 0)
             return order;
     }
@@ -36,10 +38,10 @@ static uint32_t climb(const struct callpaths *paths, uint32_t node, uint32_t ste
     return node;
 }
 
-/* Ascending, frame by frame from the oldest, then by length. Both paths are walked from the youngest frames that have
- * the same distance to their oldest ones, so the last difference met is the one that counts. */
-static int compare_tracebacks(const struct callpaths *a_paths, const struct group *a, const struct callpaths *b_paths,
-                              const struct group *b) {
+/* Ascending, frame by frame from the oldest, then by length. Both paths are walked from the youngest frames
+ * that have the same distance to their oldest ones, so the last difference met is the one that counts. */
+static int compare_tracebacks(const struct callpaths *a_paths, const struct group *a,
+                              const struct callpaths *b_paths, const struct group *b) {
     uint32_t left = a->frames < b->frames ? a->frames : b->frames;
     uint32_t a_node = climb(a_paths, a->node, a->frames - left);
     uint32_t b_node = climb(b_paths, b->node, b->frames - left);
@@ -53,8 +55,8 @@ static int compare_tracebacks(const struct callpaths *a_paths, const struct grou
     return order != 0 ? order : (a->frames > b->frames) - (a->frames < b->frames);
 }
 
-int group_key_order(const struct snapshot *a_snapshot, const struct group *a, const struct snapshot *b_snapshot,
-                    const struct group *b, enum key key) {
+int group_key_order(const struct snapshot *a_snapshot, const struct group *a,
+                    const struct snapshot *b_snapshot, const struct group *b, enum key key) {
     if (key == KEY_DOMAIN)
         return (a->domain < b->domain) - (a->domain > b->domain);
     if (key == KEY_TRACEBACK)
@@ -74,9 +76,11 @@ int group_order(const struct snapshot *a_snapshot, const struct group *a, const 
     return group_key_order(a_snapshot, a, b_snapshot, b, key);
 }
 
-static bool same_name(const struct callpaths *a_paths, uint32_t a, const struct callpaths *b_paths, uint32_t b) {
-    return a_paths == b_paths ? a == b
-                              : name_equal(strtab_get(&a_paths->strings, a), strtab_get(&b_paths->strings, b));
+static bool same_name(const struct callpaths *a_paths, uint32_t a, const struct callpaths *b_paths,
+                      uint32_t b) {
+    return a_paths == b_paths
+               ? a == b
+               : name_equal(strtab_get(&a_paths->strings, a), strtab_get(&b_paths->strings, b));
 }
 
 bool group_equal(const struct snapshot *a_snapshot, const struct group *a, const struct snapshot *b_snapshot,

@@ -8,13 +8,17 @@
  *   KEY_DOMAIN              the domain is equal
  *
  * The empty traceback is a key of its own (frames: 0), except for KEY_DOMAIN.
- * cumulative (file, line and function only; else STATUS_INVALID): a row counts once for each of its kept frames, so
- * a recursive function counts as often as it is on the stack. Sums that do not fit stay at UINT64_MAX.
- * Order, as the standard tracer's: by size, count and traceback, all descending; tracebacks compare frame by frame
- * from the oldest, a frame by file name (code points; the UTF-8 kept here sorts alike) and line, then by length;
- * what is equal even then (two functions on one line) keeps the order of first appearance. KEY_DOMAIN: by domain.
- * Owns its groups (vmem). Reads the snapshot, any thread. Fails with NOMEM, FULL or INVALID; `groups` is then zeroed.
- * Cost: O(rows + groups log groups), plus O(nodes * limit) for KEY_TRACEBACK, O(nodes log limit) for cumulative.
+ * cumulative (file, line and function only; else STATUS_INVALID): a row counts once for each of its kept
+ * frames, so a recursive function counts as often as it is on the stack. Sums that do not fit stay at
+ * UINT64_MAX.
+ * Order, as the standard tracer's: by size, count and traceback, all descending; tracebacks compare frame by
+ * frame from the oldest, a frame by file name (code points; the UTF-8 kept here sorts alike) and line, then
+ * by length; what is equal even then (two functions on one line) keeps the order of first appearance.
+ * KEY_DOMAIN: by domain.
+ * Owns its groups (vmem). Reads the snapshot, any thread. Fails with NOMEM, FULL or INVALID; `groups` is then
+ * zeroed.
+ * Cost: O(rows + groups log groups), plus O(nodes * limit) for KEY_TRACEBACK, O(nodes log limit) for
+ * cumulative.
  */
 #ifndef MEMTALLY_GROUPBY_H
 #define MEMTALLY_GROUPBY_H
@@ -24,15 +28,15 @@
 enum key { KEY_FILENAME, KEY_LINENO, KEY_FUNCTION, KEY_TRACEBACK, KEY_DOMAIN };
 
 struct group {
-    uint64_t size;  /* bytes */
-    uint64_t count; /* blocks */
-    uint32_t file;  /* string ids of the snapshot's call paths */
-    uint32_t line;  /* 0 for KEY_FILENAME and KEY_DOMAIN */
+    uint64_t size;     /* bytes */
+    uint64_t count;    /* blocks */
+    uint32_t file;     /* string ids of the snapshot's call paths */
+    uint32_t line;     /* 0 for KEY_FILENAME and KEY_DOMAIN */
     uint32_t function; /* KEY_FUNCTION; KEY_LINENO: that of the line's first row; else 0 */
-    uint32_t node;   /* KEY_TRACEBACK: a node with this traceback; else 0 */
-    uint32_t depth;  /* KEY_TRACEBACK: its total_nframe as found first in row order, 0 unknown; else 0 */
-    uint32_t domain; /* KEY_DOMAIN */
-    uint32_t frames; /* the length of the traceback that stands for the key; 0: the empty traceback, or KEY_DOMAIN */
+    uint32_t node;     /* KEY_TRACEBACK: a node with this traceback; else 0 */
+    uint32_t depth;    /* KEY_TRACEBACK: its total_nframe as found first in row order, 0 unknown; else 0 */
+    uint32_t domain;   /* KEY_DOMAIN */
+    uint32_t frames;   /* the length of the key as a traceback; 0: the empty one, or KEY_DOMAIN */
 };
 
 struct groups {
@@ -45,9 +49,9 @@ struct groups {
 nodiscard status groupby(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups);
 void groups_fini(struct groups *groups); /* also of zeroed groups */
 
-/* Traceback (or domain) alone, by content, descending: negative where `a` comes first, 0 where they are equal. */
-int group_key_order(const struct snapshot *a_snapshot, const struct group *a, const struct snapshot *b_snapshot,
-                    const struct group *b, enum key key);
+/* Traceback (or domain) alone, by content, descending: negative where `a` comes first. */
+int group_key_order(const struct snapshot *a_snapshot, const struct group *a,
+                    const struct snapshot *b_snapshot, const struct group *b, enum key key);
 /* The order above: negative where `a` comes first. Two groups of two snapshots may be compared. */
 int group_order(const struct snapshot *a_snapshot, const struct group *a, const struct snapshot *b_snapshot,
                 const struct group *b, enum key key);

@@ -5,8 +5,8 @@
  *   kept:    rows that lie `limit` frames or more     limit 2: d is beyond b's sight, c is beyond a's:
  *            below are out of sight                   [a 1]--[b 5]--[c 7]--[d 2]
  *
- * So a node costs the same however many rows it has and however deep it is. Parents have smaller ids than their
- * children. One thread; what it maps it unmaps.
+ * So a node costs the same however many rows it has and however deep it is. Parents have smaller ids than
+ * their children. One thread; what it maps it unmaps.
  */
 #include "grouping.h"
 
@@ -24,7 +24,8 @@ struct tree {
     bool cut;          /* a path may be longer than the limit */
 };
 
-/* Finds the groups of a path's kept frames, so that groups appear in the order of rows and frames. `reached[node]`:
+/* Finds the groups of a path's kept frames, so that groups appear in the order of rows and frames.
+ * `reached[node]`:
  * how many frames from here on were seen to; where an earlier walk went as far, this one ends. */
 static status see_path(struct grouping *grouping, uint32_t node, uint32_t *reached) {
     uint32_t slot;
@@ -67,8 +68,9 @@ static void add_subtrees(struct tree *tree) {
     }
 }
 
-/* far[node] becomes the ancestor `limit` steps up, 0 where there is none: by steps of 1, 2, 4, ... as the limit's bits
- * say. `step` goes from one power to the next in place, from the youngest node on, whose ancestors are still old. */
+/* far[node] becomes the ancestor `limit` steps up, 0 where there is none: by steps of 1, 2, 4, ... as the
+ * limit's bits say. `step` goes from one power to the next in place, from the youngest node on, whose
+ * ancestors are still old. */
 static void find_ancestors(const struct tree *tree, uint32_t *step, uint32_t *far) {
     for (uint32_t id = 1; id < tree->end; id++) {
         step[id] = node_get(tree->grouping->paths, id)->parent;

@@ -18,8 +18,8 @@ status grouping_init(struct grouping *grouping, struct snapshot *snapshot, enum 
     grouping->paths = snapshot->paths;
     grouping->key = key;
     grouping->ends = callpaths_ends(snapshot->paths);
-    grouping->known_bytes =
-        (key == KEY_TRACEBACK ? grouping->ends.nodes : grouping->ends.sites) * sizeof *grouping->known;
+    grouping->known_bytes = (key == KEY_TRACEBACK ? grouping->ends.nodes : grouping->ends.sites) *
+                            sizeof *grouping->known;
     /* No more groups than sites, nodes or rows. */
     size_t most = (snapshot->row_count + grouping->ends.sites) * sizeof(struct slot) + LEAST_REGION;
     status result = region_init(&grouping->slots, account, most);
@@ -31,7 +31,7 @@ status grouping_init(struct grouping *grouping, struct snapshot *snapshot, enum 
     }
     if (result != STATUS_OK)
         grouping_fini(grouping);
-    else /* Where tables lie differs from run to run, so a file made elsewhere cannot aim at one chain of the index. */
+    else /* tables lie elsewhere in every run, so no file can aim at one chain of the index */
         grouping->seed = hash_mix((uintptr_t)grouping->known) ^ hash_mix((uintptr_t)grouping->slots.base);
     return result;
 }
@@ -131,7 +131,8 @@ status grouping_find_row_slow(struct grouping *grouping, const struct row *row, 
     case KEY_DOMAIN:
         return find(grouping, row->domain, &(struct group){.domain = row->domain}, slot);
     default:
-        return row->node == 0 ? find_no_frames(grouping, slot)
-                              : grouping_find_site_slow(grouping, node_get(grouping->paths, row->node)->site, slot);
+        return row->node == 0
+                   ? find_no_frames(grouping, slot)
+                   : grouping_find_site_slow(grouping, node_get(grouping->paths, row->node)->site, slot);
     }
 }

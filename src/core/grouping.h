@@ -1,11 +1,11 @@
-/* grouping: a group-by at work: the groups found so far, and how to find the one of a site, a call path or a domain.
+/* grouping: a group-by at work: the groups found so far, and how to find the one of a row.
  *
  *   known[site or node] -> slot + 1         most look-ups end here: one load
  *   index (by key)      -> slot + 1         sites and nodes seen for the first time
  *   slots: | group, key | group, key | ...  in the order of first appearance
  *
- * Owns its tables (vmem) until grouping_fini; borrows the snapshot. One thread. Fails with NOMEM or FULL: then it is
- * given up as a whole. Internal to groupby.
+ * Owns its tables (vmem) until grouping_fini; borrows the snapshot. One thread. Fails with NOMEM or FULL:
+ * then it is given up as a whole. Internal to groupby.
  */
 #ifndef MEMTALLY_GROUPING_H
 #define MEMTALLY_GROUPING_H

@@ -1,10 +1,11 @@
 /* idset: which of the ids 0 .. end - 1 are in use, and the how-manieth each one is.
  *
  *   words:  1011 0000 | 0010 1000 | ...      bit `id & 63` of word `id >> 6`
- *   before: 0         | 3         | ...      members in the words before, once counted: index = before + bits below
+ *   before: 0         | 3         | ...      members in earlier words, once counted
+ *                                            (index = before + bits below)
  *
  * So sparse ids become dense numbers in the same order, at 12 bytes for 64 ids.
- * Owns its words (vmem). One thread builds it; complete, any thread may read. Adding, asking and index are O(1).
+ * Owns its words (vmem). One thread builds it; complete, any thread may read. All but counting is O(1).
  * Fails with NOMEM, unchanged.
  */
 #ifndef MEMTALLY_IDSET_H
@@ -17,7 +18,7 @@ struct idset {
     uint32_t *before; /* NULL until idset_count */
     size_t word_count;
     uint32_t end;
-    uint32_t count; /* members, once counted */
+    uint32_t count;       /* members, once counted */
     struct vmem *account; /* borrowed */
 };
 

@@ -18,7 +18,7 @@ bool name_equal(struct string a, struct string b) {
     return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
 }
 
-/* Where the table lies differs from run to run: a file made elsewhere cannot aim at one chain of the index. */
+/* Where the table lies differs from run to run: a file made elsewhere cannot aim at one chain. */
 static uint64_t hash_of(const void *owner, uint32_t id) {
     const struct namemap *map = owner;
     return name_hash((uintptr_t)map->known, strtab_get(&map->to->strings, id));

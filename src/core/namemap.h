@@ -3,7 +3,8 @@
  *   from:  12 "app.py"   13 "lib.py"         known: [12] = 7,  [13] = MISSING
  *   to:     7 "app.py"    8 "os.py"          index: the names offered, hashed by content
  *
- * Each name is looked up once. Where both are the same call paths, ids are their own translation and nothing is kept.
+ * Each name is looked up once. Where both are the same call paths, ids are their own translation and nothing
+ * is kept.
  * Owns its tables (vmem); borrows both call paths. One thread. Fails with NOMEM.
  */
 #ifndef MEMTALLY_NAMEMAP_H
@@ -17,11 +18,12 @@ struct namemap {
     const struct callpaths *from, *to; /* borrowed */
     struct vmem *account;
     struct idtable index; /* string ids of `to` */
-    uint32_t *known;      /* by string id of `from`: 0 not asked yet, NAME_MISSING, or the id in `to`, plus 1 */
+    uint32_t *known;      /* by string id of `from`: 0 not asked yet, NAME_MISSING, or id in `to` + 1 */
     size_t known_bytes;
 };
 
-nodiscard status namemap_init(struct namemap *map, struct vmem *account, struct callpaths *from, struct callpaths *to);
+nodiscard status namemap_init(struct namemap *map, struct vmem *account, struct callpaths *from,
+                              struct callpaths *to);
 void namemap_fini(struct namemap *map); /* also of a zeroed one */
 
 uint64_t name_hash(uint64_t seed, struct string name);

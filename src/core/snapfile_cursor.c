@@ -45,8 +45,8 @@ bool cursor_get_below(struct cursor *cursor, uint64_t most, const char *name, ui
     if (!cursor_get(cursor, &value))
         return false;
     if (value > most) {
-        snapfile_fail(cursor->error, start, "%s: %s %" PRIu64 " where %" PRIu64 " is the most", cursor->what, name,
-                      value, most);
+        snapfile_fail(cursor->error, start, "%s: %s %" PRIu64 " where %" PRIu64 " is the most", cursor->what,
+                      name, value, most);
         return false;
     }
     *number = (uint32_t)value;
@@ -71,8 +71,8 @@ bool cursor_get_text(struct cursor *cursor, struct string *text) {
     if (!cursor_get(cursor, &length))
         return false;
     if (length > (uint64_t)(cursor->end - cursor->at)) {
-        snapfile_fail(cursor->error, start, "%s: a text of %" PRIu64 " bytes where %td are left", cursor->what, length,
-                      cursor->end - cursor->at);
+        snapfile_fail(cursor->error, start, "%s: a text of %" PRIu64 " bytes where %td are left",
+                      cursor->what, length, cursor->end - cursor->at);
         return false;
     }
     *text = (struct string){(const char *)cursor->at, (size_t)length};
@@ -101,8 +101,8 @@ bool cursor_open(struct cursor *cursor, const struct snapfile *file, const struc
         return false;
     }
     if (section->count > section->length / least) {
-        snapfile_fail(error, section->offset, "%s: %" PRIu64 " of them do not fit into %" PRIu64 " bytes", what,
-                      section->count, section->length);
+        snapfile_fail(error, section->offset, "%s: %" PRIu64 " of them do not fit into %" PRIu64 " bytes",
+                      what, section->count, section->length);
         return false;
     }
     return true;

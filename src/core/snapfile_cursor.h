@@ -2,8 +2,8 @@
  *
  *   bytes ---- start of the file        at ---- next byte        end ---- of the section
  *
- * Each get_ function takes what it returns, or says what is wrong, notes the byte, and returns false; nothing is read at
- * or beyond `end`. Owns nothing. One thread a cursor. Internal to the reader.
+ * Each get_ function takes what it returns, or says what is wrong, notes the byte, and returns false; nothing
+ * is read at or beyond `end`. Owns nothing. One thread a cursor. Internal to the reader.
  */
 #ifndef MEMTALLY_SNAPFILE_CURSOR_H
 #define MEMTALLY_SNAPFILE_CURSOR_H
@@ -36,7 +36,9 @@ bool cursor_get_difference(struct cursor *cursor, uint32_t most, const char *nam
 /* A length and as many bytes of text, which stay where they are. */
 bool cursor_get_text(struct cursor *cursor, struct string *text);
 
-static inline uint64_t cursor_offset(const struct cursor *cursor) { return (uint64_t)(cursor->at - cursor->bytes); }
+static inline uint64_t cursor_offset(const struct cursor *cursor) {
+    return (uint64_t)(cursor->at - cursor->bytes);
+}
 
 /* True at the end of the section; else an error. */
 bool cursor_ends(struct cursor *cursor);
@@ -48,7 +50,7 @@ static inline uint64_t get_fixed(const unsigned char *bytes, size_t length) {
     return number;
 }
 
-/* A section's cursor, once its checksum is right; false with an error else. `least` is what an item takes at least. */
+/* A section's cursor, once its checksum is right; false with an error else. An item takes `least` bytes. */
 bool cursor_open(struct cursor *cursor, const struct snapfile *file, const struct snapfile_section *section,
                  const char *what, uint64_t least, struct snapfile_error *error);
 

@@ -1,11 +1,11 @@
-/* snapfile_format: the bytes of a snapshot file, for its writer and its reader and for nobody else. docs/file-format.md
- * tells the same in words. Numbers of fixed size are little-endian.
+/* snapfile_format: the bytes of a snapshot file, for its writer and its reader and for nobody else.
+ * docs/file-format.md tells the same in words. Numbers of fixed size are little-endian.
  *
- *   header, 24 bytes    magic 8 | major u16 | minor u16 | required u32 | reserved u32 | checksum of these 20 u32
+ *   header, 24 bytes    magic 8 | major u16 | minor u16 | required u32 | reserved u32 | checksum of these u32
  *   sections            one after the other, without gaps
  *   directory           an entry a section, in their order:
  *                       kind u16 | flags u16 | checksum u32 | offset u64 | length u64 | count u64
- *   tail, 24 bytes      directory's offset u64 | entries u32 | checksum of directory and these 12 u32 | magic 8
+ *   tail, 24 bytes      directory's offset u64 | entries u32 | checksum of directory and these u32 | magic 8
  *
  * varint:  seven bits a byte, lowest first, the eighth says that more follow; no padding
  * signed:  zigzag (0, -1, 1, -2 ... as 0, 1, 2, 3 ...) in a varint; ~ below: the difference to the last one's
@@ -14,7 +14,8 @@
  *   strings    (length bytes)*                                  numbered from 1; 0 is ""
  *   sites      (~file ~function ~line)*                         numbered from 1; 0 is ("", "", 0)
  *   nodes      (back ~site [depth])*                            numbered from 1; 0 is the root
- *                back: id - parent, or 0 where the parent is the root; then depth follows, else it is the parent's + 1
+ *                back: number - parent's number; 0 below the root, and then the depth
+ *                follows; else it is the parent's + 1
  *   rows       limit (tag size [count] [domain] [depth])*       tag: ~node << 3 | what follows
  *                what does not: count 1, the last row's domain (first 0), the node's depth
  */

@@ -1,7 +1,9 @@
-/* snapfile_open: a snapshot file's frame: header, directory, tail and metadata (snapfile.h, snapfile_format.h).
+/* snapfile_open: a snapshot file's frame: header, directory, tail and metadata (snapfile.h,
+ * snapfile_format.h).
  *
- * Allocates nothing. What the directory says is true of the bytes afterwards: sections lie one after the other, within
- * the file, each kind at most once; whether their content is right is found when they are read. Any thread.
+ * Allocates nothing. What the directory says is true of the bytes afterwards: sections lie one after the
+ * other, within the file, each kind at most once; whether their content is right is found when they are read.
+ * Any thread.
  */
 #include "snapfile_cursor.h"
 
@@ -26,8 +28,8 @@ static bool open_header(struct snapfile *file, struct snapfile_error *error) {
     file->major = (uint16_t)get_fixed(bytes + 8, 2);
     file->minor = (uint16_t)get_fixed(bytes + 10, 2);
     if (file->major != SNAPFILE_MAJOR) {
-        snapfile_fail(error, 8, "format version %d.%d; this memtally reads version %d", file->major, file->minor,
-                      SNAPFILE_MAJOR);
+        snapfile_fail(error, 8, "format version %d.%d; this memtally reads version %d", file->major,
+                      file->minor, SNAPFILE_MAJOR);
         return false;
     }
     uint32_t unknown = (uint32_t)get_fixed(bytes + 12, 4) & ~(uint32_t)SNAPFILE_FEATURES;
@@ -44,13 +46,15 @@ static bool open_tail(struct snapfile *file, uint64_t *start, uint32_t *count, s
     uint64_t tail = file->length - SNAPFILE_TAIL;
     const unsigned char *bytes = file->bytes + tail;
     if (memcmp(bytes + 16, SNAPFILE_END, 8) != 0) {
-        snapfile_fail(error, tail + 16, "the end is missing: the file is cut short or has something appended");
+        snapfile_fail(error, tail + 16,
+                      "the end is missing: the file is cut short or has something appended");
         return false;
     }
     *start = get_fixed(bytes, 8);
     *count = (uint32_t)get_fixed(bytes + 8, 4);
     if (*start < SNAPFILE_HEADER || *start > tail || tail - *start != (uint64_t)*count * SNAPFILE_ENTRY) {
-        snapfile_fail(error, tail, "a directory of %" PRIu32 " sections is not at byte %" PRIu64, *count, *start);
+        snapfile_fail(error, tail, "a directory of %" PRIu32 " sections is not at byte %" PRIu64, *count,
+                      *start);
         return false;
     }
     if (checksum(&file->checksums, 0, file->bytes + *start, (size_t)(tail - *start) + 12) !=
@@ -72,7 +76,8 @@ static struct snapfile_section *known_section(struct snapfile *file, uint32_t ki
     case SECTION_NODES:
         return &file->nodes;
     default:
-        return kind >= SECTION_ROWS && kind < SECTION_ROWS + VIEW_COUNT ? &file->rows[kind - SECTION_ROWS] : NULL;
+        return kind >= SECTION_ROWS && kind < SECTION_ROWS + VIEW_COUNT ? &file->rows[kind - SECTION_ROWS]
+                                                                        : NULL;
     }
 }
 
@@ -80,8 +85,8 @@ static bool open_entry(struct snapfile *file, uint64_t at, uint64_t expected, ui
                        struct snapfile_section *section, struct snapfile_error *error) {
     const unsigned char *bytes = file->bytes + at;
     uint32_t kind = (uint32_t)get_fixed(bytes, 2), flags = (uint32_t)get_fixed(bytes + 2, 2);
-    *section = (struct snapfile_section){get_fixed(bytes + 8, 8), get_fixed(bytes + 16, 8), get_fixed(bytes + 24, 8),
-                                         (uint32_t)get_fixed(bytes + 4, 4)};
+    *section = (struct snapfile_section){get_fixed(bytes + 8, 8), get_fixed(bytes + 16, 8),
+                                         get_fixed(bytes + 24, 8), (uint32_t)get_fixed(bytes + 4, 4)};
     if (section->offset != expected || section->length > end - expected) {
         snapfile_fail(error, at, "section %" PRIu32 " is said to be %" PRIu64 " bytes at byte %" PRIu64, kind,
                       section->length, section->offset);
@@ -89,7 +94,8 @@ static bool open_entry(struct snapfile *file, uint64_t at, uint64_t expected, ui
     }
     struct snapfile_section *known = known_section(file, kind);
     if (known == NULL && (flags & SECTION_REQUIRED) != 0) {
-        snapfile_fail(error, at, "reading it takes section %" PRIu32 ", which this memtally does not know", kind);
+        snapfile_fail(error, at, "reading it takes section %" PRIu32 ", which this memtally does not know",
+                      kind);
         return false;
     }
     if (known != NULL && known->offset != 0) {
@@ -161,8 +167,9 @@ status snapfile_open(struct snapfile *file, const void *bytes, size_t length, st
     file->bytes = bytes;
     file->length = length;
     checksum_tables_init(&file->checksums);
-    return open_header(file, error) && open_directory(file, error) && open_metadata(file, error) ? STATUS_OK
-                                                                                                 : STATUS_INVALID;
+    return open_header(file, error) && open_directory(file, error) && open_metadata(file, error)
+               ? STATUS_OK
+               : STATUS_INVALID;
 }
 
 bool snapfile_next_pair(const struct snapfile *file, size_t *cursor, struct snapfile_pair *found) {

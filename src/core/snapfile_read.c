@@ -1,7 +1,9 @@
-/* snapfile_read: from the sections of an open file to call paths and snapshots (snapfile.h, snapfile_format.h).
+/* snapfile_read: from the sections of an open file to call paths and snapshots (snapfile.h,
+ * snapfile_format.h).
  *
- * Numbers in the file are ids in the new call paths: both count from 1 in the order of appearance, so whatever is there
- * twice shows by getting an older id, and is refused. Any thread: what is being made is not seen by others yet.
+ * Numbers in the file are ids in the new call paths: both count from 1 in the order of appearance, so
+ * whatever is there twice shows by getting an older id, and is refused. Any thread: what is being made is not
+ * seen by others yet.
  */
 #include "snapfile_cursor.h"
 
@@ -17,12 +19,13 @@ static status limited(status result, struct cursor *cursor) {
 }
 
 static status repeated(struct cursor *cursor, uint64_t start, uint32_t number, uint32_t earlier) {
-    snapfile_fail(cursor->error, start, "%s: number %" PRIu32 " is number %" PRIu32 " again", cursor->what, number,
-                  earlier);
+    snapfile_fail(cursor->error, start, "%s: number %" PRIu32 " is number %" PRIu32 " again", cursor->what,
+                  number, earlier);
     return STATUS_INVALID;
 }
 
-static status read_strings(const struct snapfile *file, struct callpaths *paths, struct snapfile_error *error) {
+static status read_strings(const struct snapfile *file, struct callpaths *paths,
+                           struct snapfile_error *error) {
     struct cursor cursor;
     if (!cursor_open(&cursor, file, &file->strings, "strings", 2, error))
         return STATUS_INVALID;
@@ -64,8 +67,8 @@ static status read_sites(const struct snapfile *file, struct callpaths *paths, s
 }
 
 /* Where a node hangs: its parent, and how deep it is. */
-static bool get_parent(struct cursor *cursor, const struct callpaths *paths, uint32_t number, uint32_t *parent,
-                       uint32_t *site, uint32_t *depth) {
+static bool get_parent(struct cursor *cursor, const struct callpaths *paths, uint32_t number,
+                       uint32_t *parent, uint32_t *site, uint32_t *depth) {
     uint64_t start = cursor_offset(cursor);
     uint32_t back;
     if (!cursor_get_below(cursor, number - 1, "the way back to the parent", &back) ||
@@ -134,8 +137,8 @@ static bool get_row(struct cursor *cursor, const struct snapfile *file, const st
         return false;
     int64_t node = (int64_t)row->node + unzigzag(tag >> ROW_BITS);
     if (node < 0 || (uint64_t)node > file->nodes.count) {
-        snapfile_fail(cursor->error, start, "%s: the node's number is not within 0 and %" PRIu64, cursor->what,
-                      file->nodes.count);
+        snapfile_fail(cursor->error, start, "%s: the node's number is not within 0 and %" PRIu64,
+                      cursor->what, file->nodes.count);
         return false;
     }
     row->node = (uint32_t)node;

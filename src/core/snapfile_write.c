@@ -1,7 +1,8 @@
-/* snapfile_write: snapshots to bytes (snapfile.h, snapfile_format.h). Any thread; the snapshots are only read.
+/* snapfile_write: snapshots to bytes (snapfile.h, snapfile_format.h). Any thread; the snapshots are only
+ * read.
  *
- * Bytes go through one buffer to the sink; a section's checksum is known at its end and goes to the directory, which
- * comes last, so nothing is written twice and the sink never has to go back.
+ * Bytes go through one buffer to the sink; a section's checksum is known at its end and goes to the
+ * directory, which comes last, so nothing is written twice and the sink never has to go back.
  */
 #include "checksum.h"
 #include "snapfile_format.h"
@@ -97,7 +98,9 @@ static void end(struct writer *writer, unsigned kind, uint64_t count) {
 }
 
 /* An id as the file numbers it. */
-static uint32_t renumbered(const struct idset *set, uint32_t id) { return id == 0 ? 0 : idset_index(set, id) + 1; }
+static uint32_t renumbered(const struct idset *set, uint32_t id) {
+    return id == 0 ? 0 : idset_index(set, id) + 1;
+}
 
 static void put_header(struct writer *writer) {
     put_bytes(writer, SNAPFILE_MAGIC, 8);
@@ -236,7 +239,8 @@ static status number_paths(struct writer *writer, struct snapshot *const *snapsh
         need_name(writer, site_get(writer->paths, id)->file);
         need_name(writer, site_get(writer->paths, id)->function);
     }
-    if ((result = idset_count(&writer->nodes)) != STATUS_OK || (result = idset_count(&writer->sites)) != STATUS_OK)
+    if ((result = idset_count(&writer->nodes)) != STATUS_OK ||
+        (result = idset_count(&writer->sites)) != STATUS_OK)
         return result;
     return idset_count(&writer->strings);
 }
@@ -279,8 +283,9 @@ static status write_all(struct writer *writer, struct snapshot *const *snapshots
     return writer->failed;
 }
 
-status snapfile_write(struct snapshot *const *snapshots, size_t snapshot_count, const struct snapfile_pair *pairs,
-                      size_t pair_count, snapfile_sink sink, void *context) {
+status snapfile_write(struct snapshot *const *snapshots, size_t snapshot_count,
+                      const struct snapfile_pair *pairs, size_t pair_count, snapfile_sink sink,
+                      void *context) {
     if (!belong_together(snapshots, snapshot_count) || !can_be_read_back(pairs, pair_count))
         return STATUS_INVALID;
     struct vmem *account = snapshots[0]->account;

@@ -66,8 +66,8 @@ uint32_t path_frames(const struct callpaths *paths, uint32_t node, uint32_t limi
     return frames;
 }
 
-/* `reached[node]`: how many frames, from this node on, were visited at least. A walk ends where an earlier one went
- * at least as far, so that a stem shared by many paths is not walked for each of them. */
+/* `reached[node]`: how many frames, from this node on, were visited at least. A walk ends where an earlier
+ * one went at least as far, so that a stem shared by many paths is not walked for each of them. */
 static void mark_files(const struct callpaths *paths, uint32_t node, uint32_t limit, uint32_t *reached,
                        struct idset *files) {
     for (uint32_t left = limit; node != 0 && left > reached[node]; left--) {

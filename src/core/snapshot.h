@@ -3,12 +3,14 @@
  *   a row:  domain | node | depth | size | count
  *
  *   view live         a row is `count` blocks of `size` bytes each; `traces` shows each block
- *   views peak, total a row is all of a call path in a domain: `size` bytes in `count` blocks; `traces` shows one entry
+ *   views peak, total a row is all of a call path in a domain: `size` bytes in `count` blocks; one entry
+ *                     in `traces`
  *
- * Rows keep the order they were added in; rows need not be distinct. A row's traceback is its node's path, cut to
- * the `limit` most recent frames; `depth` is the number of frames before any cut (total_nframe), 0 where that is not
- * known. Node 0 is the empty traceback. Owns its rows (vmem); holds a reference to its call paths. Immutable once
- * built: any thread may read. Adding O(1). Fails with NOMEM or FULL (2^64 entries, or no addresses), unchanged.
+ * Rows keep the order they were added in; rows need not be distinct. A row's traceback is its node's path,
+ * cut to the `limit` most recent frames; `depth` is the number of frames before any cut (total_nframe), 0
+ * where that is not known. Node 0 is the empty traceback. Owns its rows (vmem); holds a reference to its call
+ * paths. Immutable once built: any thread may read. Adding O(1). Fails with NOMEM or FULL (2^64 entries, or
+ * no addresses), unchanged.
  */
 #ifndef MEMTALLY_SNAPSHOT_H
 #define MEMTALLY_SNAPSHOT_H
@@ -38,8 +40,9 @@ struct snapshot {
     _Atomic uint32_t references;
 };
 
-/* One reference, the caller's; takes a reference to `paths` of its own. NULL where the system has no memory. */
-nodiscard struct snapshot *snapshot_new(struct vmem *account, struct callpaths *paths, uint32_t limit, enum view view);
+/* One reference, the caller's; takes a reference to `paths` of its own. NULL without memory. */
+nodiscard struct snapshot *snapshot_new(struct vmem *account, struct callpaths *paths, uint32_t limit,
+                                        enum view view);
 void snapshot_retain(struct snapshot *snapshot);
 void snapshot_release(struct snapshot *snapshot); /* NULL is fine */
 
@@ -57,7 +60,8 @@ static inline uint64_t row_bytes(const struct snapshot *snapshot, const struct r
     return unlikely(__builtin_mul_overflow(row->size, row->count, &bytes)) ? UINT64_MAX : bytes;
 }
 
-/* How many ids the call paths have now: all that a snapshot refers to are below. Takes paths->lock for a moment. */
+/* How many ids the call paths have now: all that a snapshot refers to are below. Takes paths->lock for a
+ * moment. */
 struct path_ends {
     uint32_t strings, sites, nodes;
 };
@@ -66,8 +70,8 @@ struct path_ends callpaths_ends(struct callpaths *paths);
 /* The number of frames of a node's traceback: its path's length, at most `limit`. */
 uint32_t path_frames(const struct callpaths *paths, uint32_t node, uint32_t limit);
 
-/* Puts the string ids of the file names of all kept frames into `files`, which it initialises; what a filter's
- * pattern has to be matched with. The caller calls idset_fini. Cost: O(rows + nodes). */
+/* Puts the string ids of the file names of all kept frames into `files`, which it initialises; what a
+ * filter's pattern has to be matched with. The caller calls idset_fini. Cost: O(rows + nodes). */
 nodiscard status snapshot_files(const struct snapshot *snapshot, struct idset *files);
 
 bool snapshot_check(const struct snapshot *snapshot);

@@ -1,4 +1,5 @@
-/* sort: see sort.h: short runs by insertion, then merged bottom-up. Any thread; touches the caller's arrays only. */
+/* sort: see sort.h: short runs by insertion, then merged bottom-up. Any thread; touches the caller's arrays
+ * only. */
 #include "sort.h"
 
 #include <string.h>

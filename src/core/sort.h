@@ -1,4 +1,5 @@
-/* sort: a stable merge sort of numbered things: by a rank, descending, and where ranks tie by what the caller says.
+/* sort: a stable merge sort of numbered things: by a rank, descending, and where ranks tie by what the caller
+ * says.
  *
  *   items: | rank 900, index 3 | rank 900, index 7 | rank 12, index 0 | ...
  *
@@ -15,10 +16,12 @@ struct sort_item {
     uint64_t index;
 };
 
-/* Of two things with equal rank: negative where `a` comes first, positive where `b` does, 0 keeps their order. */
+/* Of two things with equal rank: negative where `a` comes first, positive where `b` does, 0 keeps their
+ * order. */
 typedef int (*sort_order)(const void *owner, uint64_t a, uint64_t b);
 
 /* Sorts `items`; `spare` has room for as many. */
-void sort_items(struct sort_item *items, struct sort_item *spare, size_t count, sort_order order, const void *owner);
+void sort_items(struct sort_item *items, struct sort_item *spare, size_t count, sort_order order,
+                const void *owner);
 
 #endif

@@ -5,8 +5,14 @@
 
 /* The bytes of the character that starts here; 0 where there is none. */
 static size_t character(const unsigned char *at, size_t left) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* by length: below it a shorter form exists */
-    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xC0 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : at[0] < 0xF8 ? 4 : 0;
+    /* By length: what is below has a shorter form. */
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = at[0] < 0x80   ? 1
+                    : at[0] < 0xC0 ? 0
+                    : at[0] < 0xE0 ? 2
+                    : at[0] < 0xF0 ? 3
+                    : at[0] < 0xF8 ? 4
+                                   : 0;
     if (length <= 1 || length > left)
         return length <= left ? length : 0;
     uint32_t point = at[0] & (0x7Fu >> length);

@@ -1,6 +1,6 @@
-/* model: random snapshots for the tests, and the plain way to do what the core does cleverly: every trace with all its
- * frames written out, lists searched from front to back. Names are compared as bytes, so that two snapshots with call
- * paths of their own can be compared.
+/* model: random snapshots for the tests, and the plain way to do what the core does cleverly: every trace
+ * with all its frames written out, lists searched from front to back. Names are compared as bytes, so that
+ * two snapshots with call paths of their own can be compared.
  */
 #ifndef MEMTALLY_TEST_MODEL_H
 #define MEMTALLY_TEST_MODEL_H
@@ -12,7 +12,8 @@
 enum { MODEL_FRAMES = 24 };
 
 /* Prefixes of each other, an empty one, beyond ASCII, a lone surrogate, and one above it in code points. */
-static const char *const model_files[] = {"a.py", "a.pyc", "a", "", "b/\xc3\xa9.py", "\xed\xb2\x80", "\xee\x80\x80", "zz"};
+static const char *const model_files[] = {"a.py",         "a.pyc",        "a", "", "b/\xc3\xa9.py",
+                                          "\xed\xb2\x80", "\xee\x80\x80", "zz"};
 static const char *const model_functions[] = {"", "main", "C.load", "<lambda>"};
 enum { MODEL_FILES = sizeof model_files / sizeof *model_files };
 enum { MODEL_FUNCTIONS = sizeof model_functions / sizeof *model_functions };
@@ -28,7 +29,8 @@ struct model_path {
     struct model_frame frames[MODEL_FRAMES];
 };
 
-/* What a row is counted under: a traceback (most recent first), and for its kind of key a function or a domain. */
+/* What a row is counted under: a traceback (most recent first), and for its kind of key a function or a
+ * domain. */
 struct model_stat {
     struct model_path key;
     const char *function;
@@ -55,7 +57,8 @@ static inline struct model_frame model_frame_of(const struct callpaths *paths, u
     const struct site *site = site_get(paths, node_get(paths, node)->site);
     return (struct model_frame){
         model_name(model_files, MODEL_FILES, strtab_get(&paths->strings, site->file)),
-        model_name(model_functions, MODEL_FUNCTIONS, strtab_get(&paths->strings, site->function)), site->line};
+        model_name(model_functions, MODEL_FUNCTIONS, strtab_get(&paths->strings, site->function)),
+        site->line};
 }
 
 static inline struct model_path model_path_of(const struct snapshot *snapshot, uint32_t node) {
@@ -74,8 +77,8 @@ static inline uint32_t model_intern(struct callpaths *paths, const char *name) {
 }
 
 /* A new node below `parent`, or an old one. */
-static inline uint32_t model_node(struct callpaths *paths, uint32_t parent, const char *file, const char *function,
-                                  uint32_t line, uint32_t depth) {
+static inline uint32_t model_node(struct callpaths *paths, uint32_t parent, const char *file,
+                                  const char *function, uint32_t line, uint32_t depth) {
     uint32_t site, node;
     lock_acquire(&paths->lock);
     struct site content = {model_intern(paths, file), model_intern(paths, function), line};
@@ -87,7 +90,8 @@ static inline uint32_t model_node(struct callpaths *paths, uint32_t parent, cons
 }
 
 /* Call paths with about `count` nodes, at most `deepest` frames deep, recursive ones among them. */
-static inline struct callpaths *model_paths(struct vmem *account, uint64_t *random, size_t count, uint32_t deepest) {
+static inline struct callpaths *model_paths(struct vmem *account, uint64_t *random, size_t count,
+                                            uint32_t deepest) {
     struct callpaths *paths = callpaths_new(account);
     assert_non_null(paths);
     for (size_t i = 0; i < count; i++) {
@@ -96,7 +100,8 @@ static inline struct callpaths *model_paths(struct vmem *account, uint64_t *rand
             parent = 0;
         uint32_t file = support_below(random, MODEL_FILES), function = support_below(random, MODEL_FUNCTIONS);
         uint32_t depth = support_below(random, 4) == 0 ? 1 + support_below(random, 9) : 1;
-        model_node(paths, parent, model_files[file], model_functions[function], support_below(random, 4), depth);
+        model_node(paths, parent, model_files[file], model_functions[function], support_below(random, 4),
+                   depth);
     }
     return paths;
 }
@@ -127,7 +132,8 @@ static inline bool model_same_key(const struct model_stat *a, const struct model
     if (a->key.count != b->key.count || a->domain != b->domain)
         return false;
     if (key == KEY_FUNCTION && a->key.count > 0)
-        return strcmp(a->key.frames[0].file, b->key.frames[0].file) == 0 && strcmp(a->function, b->function) == 0;
+        return strcmp(a->key.frames[0].file, b->key.frames[0].file) == 0 &&
+               strcmp(a->function, b->function) == 0;
     for (size_t i = 0; i < a->key.count; i++) {
         if (!model_same_frame(&a->key.frames[i], &b->key.frames[i]))
             return false;
@@ -205,10 +211,10 @@ static inline void model_sort(struct model_stats *stats,
     }
 }
 
-#define MODEL_DESCENDING(a, b)                                                                                         \
-    do {                                                                                                               \
-        if ((a) != (b))                                                                                                \
-            return (a) < (b) ? 1 : -1;                                                                                 \
+#define MODEL_DESCENDING(a, b)                                                                               \
+    do {                                                                                                     \
+        if ((a) != (b))                                                                                      \
+            return (a) < (b) ? 1 : -1;                                                                       \
     } while (0)
 
 static inline int model_order(const struct model_stat *a, const struct model_stat *b) {
@@ -221,14 +227,15 @@ static inline int model_order(const struct model_stat *a, const struct model_sta
 /* A group's key, written out. */
 static inline struct model_stat model_of_group(const struct snapshot *snapshot, const struct group *group,
                                                enum key key) {
-    struct model_stat stat = {.function = "", .domain = group->domain, .size = group->size, .count = group->count};
+    struct model_stat stat = {
+        .function = "", .domain = group->domain, .size = group->size, .count = group->count};
     if (key == KEY_TRACEBACK) {
         stat.key = model_path_of(snapshot, group->node);
     } else if (group->frames == 1) {
         const struct strtab *strings = &snapshot->paths->strings;
-        struct model_frame frame = {model_name(model_files, MODEL_FILES, strtab_get(strings, group->file)),
-                                    model_name(model_functions, MODEL_FUNCTIONS, strtab_get(strings, group->function)),
-                                    group->line};
+        struct model_frame frame = {
+            model_name(model_files, MODEL_FILES, strtab_get(strings, group->file)),
+            model_name(model_functions, MODEL_FUNCTIONS, strtab_get(strings, group->function)), group->line};
         stat = model_key(&frame, key);
         stat.size = group->size;
         stat.count = group->count;

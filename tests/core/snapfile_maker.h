@@ -1,5 +1,5 @@
-/* snapfile_maker: snapshot files for the tests: written to memory, put together by hand, damaged, and sealed again so
- * that only the damage is wrong and not the checksums.
+/* snapfile_maker: snapshot files for the tests: written to memory, put together by hand, damaged, and sealed
+ * again so that only the damage is wrong and not the checksums.
  */
 #ifndef MEMTALLY_TEST_SNAPFILE_MAKER_H
 #define MEMTALLY_TEST_SNAPFILE_MAKER_H
@@ -28,8 +28,8 @@ static inline status file_append(void *context, const void *bytes, size_t length
     return STATUS_OK;
 }
 
-static inline struct file file_of(struct snapshot *const *snapshots, size_t count, const struct snapfile_pair *pairs,
-                                  size_t pair_count) {
+static inline struct file file_of(struct snapshot *const *snapshots, size_t count,
+                                  const struct snapfile_pair *pairs, size_t pair_count) {
     struct file file = {0};
     assert_int_equal(snapfile_write(snapshots, count, pairs, pair_count, file_append, &file), STATUS_OK);
     return file;
@@ -76,17 +76,28 @@ struct part {
     uint64_t count;
 };
 
+/* clang-format off */
 static const char sample_strings[] = "\x04" "a.py" "\x04" "main" "\x07" "b/\xc3\xa9.py";
 static const char sample_sites[] = "\x02\x04\x02" "\x04\x03\x0c"; /* a.py:1 main, b/e.py:7 "" */
-static const char sample_nodes[] = "\x00\x02\x01" "\x01\x02";     /* 1: site 1, depth 1; 2: below it, site 2 */
-static const char sample_rows[] = "\x19" "\x21\x40\x03" "\x0e\x00\x05\x00"; /* 3 x 64 at 2; 0 at 1, domain 5, no depth */
+static const char sample_nodes[] = "\x00\x02\x01" "\x01\x02"; /* site 1, depth 1; below it site 2 */
+static const char sample_rows[] = /* limit 25; 3 of 64 bytes at node 2; one of 0 at 1, domain 5, depth unknown */
+    "\x19" "\x21\x40\x03" "\x0e\x00\x05\x00";
+/* clang-format on */
 
-#define PART(kind, bytes, count) {kind, SECTION_REQUIRED, bytes, sizeof bytes - 1, count}
+#define PART(kind, bytes, count)                                                                             \
+    { kind, SECTION_REQUIRED, bytes, sizeof bytes - 1, count }
 
 /* Metadata, names, sites, nodes and rows: a file that is right. Tests change one part. */
 static const struct part sample[] = {
-    PART(SECTION_METADATA, "\x01" "k" "\x01" "v", 1), PART(SECTION_STRINGS, sample_strings, 3),
-    PART(SECTION_SITES, sample_sites, 2),             PART(SECTION_NODES, sample_nodes, 2),
+    PART(SECTION_METADATA,
+         "\x01"
+         "k"
+         "\x01"
+         "v",
+         1),
+    PART(SECTION_STRINGS, sample_strings, 3),
+    PART(SECTION_SITES, sample_sites, 2),
+    PART(SECTION_NODES, sample_nodes, 2),
     PART(SECTION_ROWS + VIEW_LIVE, sample_rows, 2),
 };
 enum { PARTS = sizeof sample / sizeof *sample };

@@ -33,15 +33,18 @@ static inline bool support_fails(void) {
     return support_fail_on ? support_calls >= support_fail_at : support_calls == support_fail_at;
 }
 
-void *__wrap_platform_reserve(size_t bytes) { return support_fails() ? NULL : __real_platform_reserve(bytes); }
+void *__wrap_platform_reserve(size_t bytes) {
+    return support_fails() ? NULL : __real_platform_reserve(bytes);
+}
 
 bool __wrap_platform_commit(void *start, size_t bytes) {
     return !support_fails() && __real_platform_commit(start, bytes);
 }
 
-/* Runs `task` with its Nth request for memory failing, N = 1, 2, ..., until it gets through without a failure: once
- * with one failure, once with all from the Nth on. A task gives back what it took, whatever its result; a single
- * failure may be made up for (a smaller reservation), a lasting one must be told. Returns the number of requests. */
+/* Runs `task` with its Nth request for memory failing, N = 1, 2, ..., until it gets through without a
+ * failure: once with one failure, once with all from the Nth on. A task gives back what it took, whatever its
+ * result; a single failure may be made up for (a smaller reservation), a lasting one must be told. Returns
+ * the number of requests. */
 static inline size_t support_sweep(struct vmem *account, status (*task)(void *context), void *context) {
     size_t before = vmem_bytes(account), n = 0;
     for (int lasting = 0; lasting < 2; lasting++) {
@@ -74,6 +77,8 @@ static inline uint64_t support_random(uint64_t *state) {
 }
 
 /* 0 .. end - 1 */
-static inline uint32_t support_below(uint64_t *state, uint32_t end) { return (uint32_t)(support_random(state) % end); }
+static inline uint32_t support_below(uint64_t *state, uint32_t end) {
+    return (uint32_t)(support_random(state) % end);
+}
 
 #endif

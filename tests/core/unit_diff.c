@@ -79,8 +79,8 @@ static void random_snapshots_compare_as_the_plain_way_does(void **state) {
         struct callpaths *paths = model_paths(&account, &random, support_below(&random, 40), 8);
         struct callpaths *others = model_paths(&account, &random, support_below(&random, 40), 8);
         uint32_t limit = 1 + support_below(&random, 9);
-        struct snapshot *old =
-            model_snapshot(&account, &random, paths, support_below(&random, 60), limit, VIEW_LIVE);
+        struct snapshot *old = model_snapshot(&account, &random, paths, support_below(&random, 60), limit,
+                                              VIEW_LIVE);
         struct snapshot *now = model_snapshot(&account, &random, round % 2 ? paths : others,
                                               support_below(&random, 60), limit, (enum view)(round % 3));
         for (size_t i = 0; i < KEYS; i++) {

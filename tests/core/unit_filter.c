@@ -18,11 +18,13 @@ static bool file_is_in(const struct snapshot *snapshot, const uint8_t *files, co
 
 static bool model_frame_matches(const struct snapshot *snapshot, const struct filter *filter,
                                 const struct model_frame *frame) {
-    return file_is_in(snapshot, filter->files, frame->file) && (!filter->has_line || filter->line == frame->line);
+    return file_is_in(snapshot, filter->files, frame->file) &&
+           (!filter->has_line || filter->line == frame->line);
 }
 
 /* What one filter says: the row may stay as far as it is concerned. */
-static bool model_passes(const struct snapshot *snapshot, const struct filter *filter, const struct row *row) {
+static bool model_passes(const struct snapshot *snapshot, const struct filter *filter,
+                         const struct row *row) {
     bool same_domain = filter->domain == (int64_t)row->domain;
     if (filter->by_domain_only)
         return same_domain == filter->inclusive;
@@ -86,8 +88,8 @@ static void random_filters_keep_what_the_rules_keep(void **state) {
     for (int round = 0; round < 500; round++) {
         struct callpaths *paths = model_paths(&account, &random, support_below(&random, 60), 12);
         uint32_t limit = 1 + support_below(&random, 14);
-        struct snapshot *snapshot =
-            model_snapshot(&account, &random, paths, support_below(&random, 60), limit, (enum view)(round % 3));
+        struct snapshot *snapshot = model_snapshot(&account, &random, paths, support_below(&random, 60),
+                                                   limit, (enum view)(round % 3));
         struct filter filters[4];
         uint8_t files[4][8];
         size_t count = support_below(&random, 5);
@@ -128,7 +130,8 @@ static size_t kept_by(struct filter filter, uint32_t limit) {
 static void only_a_domain_filter_matches_the_empty_traceback(void **state) {
     (void)state;
     assert_int_equal(kept_by((struct filter){.inclusive = true, .files = all_files}, 2), 2);
-    assert_int_equal(kept_by((struct filter){.inclusive = false, .files = all_files, .all_frames = true}, 2), 1);
+    assert_int_equal(kept_by((struct filter){.inclusive = false, .files = all_files, .all_frames = true}, 2),
+                     1);
     assert_int_equal(kept_by((struct filter){.inclusive = true, .by_domain_only = true, .domain = 0}, 2), 1);
     assert_int_equal(kept_by((struct filter){.inclusive = false, .by_domain_only = true, .domain = 0}, 2), 2);
 }

@@ -36,8 +36,8 @@ static void random_snapshots_group_as_the_plain_way_does(void **state) {
     for (int round = 0; round < 300; round++) {
         struct callpaths *paths = model_paths(&account, &random, support_below(&random, 60), 14);
         uint32_t limit = 1 + support_below(&random, 16);
-        struct snapshot *snapshot =
-            model_snapshot(&account, &random, paths, support_below(&random, 80), limit, (enum view)(round % 3));
+        struct snapshot *snapshot = model_snapshot(&account, &random, paths, support_below(&random, 80),
+                                                   limit, (enum view)(round % 3));
         for (size_t i = 0; i < KEYS; i++) {
             assert_as_model(snapshot, every_key[i], false);
             if (may_cumulate(every_key[i]))
@@ -55,7 +55,8 @@ static struct snapshot *one_path(size_t rows, uint32_t limit, uint64_t size, uin
     struct snapshot *snapshot = snapshot_new(&account, paths, limit, VIEW_LIVE);
     uint32_t caller = model_node(paths, 0, "a.py", "main", 1, 1);
     uint32_t again = model_node(paths, caller, "a.py", "main", 1, 0);
-    struct row row = {.node = model_node(paths, again, "b/\xc3\xa9.py", "C.load", 7, 0), .size = size, .count = count};
+    struct row row = {
+        .node = model_node(paths, again, "b/\xc3\xa9.py", "C.load", 7, 0), .size = size, .count = count};
     for (size_t i = 0; i < rows; i++)
         assert_int_equal(snapshot_add(snapshot, &row), STATUS_OK);
     callpaths_release(paths);
@@ -117,8 +118,10 @@ static void tracebacks_are_one_where_only_functions_or_cut_frames_differ(void **
     for (uint32_t i = 0; i < 3; i++) {
         uint32_t oldest = model_node(paths, 0, "a.py", "main", i, 1);
         uint32_t middle = model_node(paths, oldest, "a.py", model_functions[i], 10, 0);
-        struct row row = {
-            .node = model_node(paths, middle, "zz", "", 20, 0), .depth = i == 0 ? 7 : 3, .size = 5, .count = 1};
+        struct row row = {.node = model_node(paths, middle, "zz", "", 20, 0),
+                          .depth = i == 0 ? 7 : 3,
+                          .size = 5,
+                          .count = 1};
         assert_int_equal(snapshot_add(snapshot, &row), STATUS_OK);
     }
     assert_int_equal(groupby(snapshot, KEY_TRACEBACK, false, &groups), STATUS_OK);
@@ -187,7 +190,8 @@ static void equal_keys_hash_alike_across_call_paths(void **state) {
             bool same = model_same_key(&x, &y, every_key[k]);
             assert_int_equal(group_equal(sides[0], a, sides[1], b, every_key[k]), same);
             if (same)
-                assert_int_equal(group_hash(sides[0], a, every_key[k]), group_hash(sides[1], b, every_key[k]));
+                assert_int_equal(group_hash(sides[0], a, every_key[k]),
+                                 group_hash(sides[1], b, every_key[k]));
             equal += same;
         }
         groups_fini(&groups[0]);

@@ -1,4 +1,4 @@
-/* Snapshots as columns, the sets of ids that go with them, and the sort that orders what comes out of them. */
+/* Snapshots as columns, the sets of ids that go with them, and the sort that orders what they yield. */
 #include "model.h"
 
 #include "sort.h"
@@ -86,8 +86,8 @@ static void the_files_of_a_snapshot_are_those_of_its_kept_frames(void **state) {
     for (int round = 0; round < 200; round++) {
         struct callpaths *paths = model_paths(&account, &random, support_below(&random, 30), 10);
         uint32_t limit = 1 + support_below(&random, 6);
-        struct snapshot *snapshot =
-            model_snapshot(&account, &random, paths, support_below(&random, 6), limit, VIEW_LIVE);
+        struct snapshot *snapshot = model_snapshot(&account, &random, paths, support_below(&random, 6), limit,
+                                                   VIEW_LIVE);
         struct idset files;
         assert_int_equal(snapshot_files(snapshot, &files), STATUS_OK);
         bool wanted[64] = {0};
