@@ -3,7 +3,7 @@
     python demo/library_tour.py [MEGABYTES]
 
 Four threads parse the sources into syntax trees; every tree is indexed, written back as source (ast.unparse)
-and compiled from there; then the trees are dropped, and a server on this machine, written with asyncio, answers
+and compiled from there; then the trees are dropped, and an asyncio server on this machine answers the
 clients that ask where names are defined. It knows nothing of memtally.
 """
 

@@ -2,8 +2,8 @@
 
     python demo/swap.py tracemalloc | memtally | nothing
 
-Parses and unparses two modules of the library with 25 frames a traceback; prints the seconds it took, then the
-top lines.
+Parses and unparses two modules of the library with 25 frames a traceback; prints the seconds it took, and
+then the top lines.
 """
 
 import ast
