@@ -4,8 +4,6 @@
 ``Frame.function``, the key type ``'function'``, the views of ``take_snapshot(view=...)`` and ``capabilities()``.
 """
 
-import importlib as _importlib
-
 from memtally._core import (
     BaseFilter,
     DomainFilter,
@@ -63,5 +61,5 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Modules that programs patch through the standard module: memtally uses them, but loads them when needed."""
     if name in ("fnmatch", "linecache"):
-        return _importlib.import_module(name)
+        return __import__(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

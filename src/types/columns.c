@@ -15,6 +15,7 @@ struct builder {
     struct callpaths *paths;   /* owned reference */
     struct snapshot *columns;  /* owned reference */
     uint64_t most;             /* an upper bound of any sum of sizes */
+    struct row last;           /* not added yet, because the next trace may be equal; count 0: none */
 };
 
 /* Results of the functions below: 1 done, 0 does not fit, -1 exception. */
@@ -105,6 +106,27 @@ static int find_node(struct builder *self, PyObject *frames, uint32_t *node) {
     return done;
 }
 
+static int flush(struct builder *self) {
+    status result = self->last.count == 0 ? STATUS_OK : snapshot_add(self->columns, &self->last);
+    self->last.count = 0;
+    if (result == STATUS_OK)
+        return 1;
+    raise_status(result);
+    return -1;
+}
+
+static int add_row(struct builder *self, const struct row *row) {
+    struct row *last = &self->last;
+    if (last->count > 0 && last->node == row->node && last->size == row->size && last->domain == row->domain &&
+        last->depth == row->depth) {
+        last->count++;
+        return 1;
+    }
+    int done = flush(self);
+    *last = *row;
+    return done;
+}
+
 static int add_trace(struct builder *self, PyObject *trace) {
     struct row row = {.count = 1};
     uint64_t domain, depth = 0, all;
@@ -125,11 +147,7 @@ static int add_trace(struct builder *self, PyObject *trace) {
         return 0;
     row.domain = (uint32_t)domain;
     row.depth = (uint32_t)depth;
-    status result = snapshot_add(self->columns, &row);
-    if (result == STATUS_OK)
-        return 1;
-    raise_status(result);
-    return -1;
+    return add_row(self, &row);
 }
 
 static int builder_init(struct builder *self) {
@@ -162,7 +180,7 @@ int columns_from_raw(PyObject *raw, struct snapshot **columns) {
     int done = traces == NULL ? -1 : builder_init(&builder);
     for (Py_ssize_t i = 0; done > 0 && i < PyTuple_GET_SIZE(traces); i++)
         done = add_trace(&builder, PyTuple_GET_ITEM(traces, i));
-    if (done > 0) {
+    if (done > 0 && (done = flush(&builder)) > 0) {
         *columns = builder.columns;
         builder.columns = NULL;
     }

@@ -80,7 +80,7 @@ static PyObject *attributes_text(PyObject *snapshot, const struct snapshot *colu
     if (usual > 0)
         text = Py_NewRef(Py_None);
     else if (usual == 0 && (json = PyImport_ImportModule("json")) != NULL)
-        text = PyObject_CallMethod(json, "dumps", "O", attributes);
+        text = PyObject_CallMethod(json, "dumps", "(O)", attributes);
     Py_XDECREF(attributes);
     Py_XDECREF(json);
     return text;

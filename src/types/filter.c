@@ -13,7 +13,7 @@ struct filter_object {
 PyObject *normalize_filename(PyObject *filename) {
     PyObject *path = PyImport_ImportModule("os.path"), *cased = NULL, *ends = NULL, *result = NULL;
     int compiled = -1;
-    if (path != NULL && (cased = PyObject_CallMethod(path, "normcase", "O", filename)) != NULL &&
+    if (path != NULL && (cased = PyObject_CallMethod(path, "normcase", "(O)", filename)) != NULL &&
         (ends = PyObject_CallMethod(cased, "endswith", "s", ".pyc")) != NULL)
         compiled = PyObject_IsTrue(ends);
     if (compiled == 0)
@@ -181,7 +181,7 @@ static PyObject *filter_match(PyObject *self, PyObject *raw) {
     PyObject *parts = raw_parts(raw);
     if (parts == NULL)
         return NULL;
-    int passes = truth_of(PyObject_CallMethod(self, "_match_traceback", "O", PyTuple_GET_ITEM(parts, 2)));
+    int passes = truth_of(PyObject_CallMethod(self, "_match_traceback", "(O)", PyTuple_GET_ITEM(parts, 2)));
     int same = passes < 0 ? -1 : admits(self, "domain", PyTuple_GET_ITEM(parts, 0));
     int inclusive = same < 0 ? -1 : truth(self, "inclusive");
     Py_DECREF(parts);

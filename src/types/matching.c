@@ -162,7 +162,7 @@ static int passes(struct matcher *self, PyObject *raw) {
     PyObject *result = NULL;
     int truth_value = -1;
     if (self->custom) {
-        if ((result = PyObject_CallMethod(self->filter, "_match", "O", raw)) != NULL)
+        if ((result = PyObject_CallMethod(self->filter, "_match", "(O)", raw)) != NULL)
             truth_value = PyObject_IsTrue(result);
     } else if ((result = raw_parts(raw)) != NULL) {
         int speaks = speaks_of(self, result);

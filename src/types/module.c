@@ -319,7 +319,7 @@ static int make_sequence(PyObject *sequence, PyTypeObject *type) {
         if (result < 0)
             return -1;
     }
-    PyObject *registered = PyObject_CallMethod(sequence, "register", "O", (PyObject *)type);
+    PyObject *registered = PyObject_CallMethod(sequence, "register", "(O)", (PyObject *)type);
     Py_XDECREF(registered);
     return registered == NULL ? -1 : 0;
 }

@@ -26,6 +26,8 @@ static PyObject *frames_of_frame(PyObject *frame, enum key key) {
 /* The frames that stand for a trace's key, most recent first. */
 static PyObject *key_frames(PyObject *parts, enum key key) {
     PyObject *frames = PyTuple_GET_ITEM(parts, 2), *first = NULL, *result = NULL;
+    if (PyObject_Hash(frames) == -1) /* a key must be hashable, even where only a part of it is used */
+        return NULL;
     if (key == KEY_TRACEBACK)
         return Py_NewRef(frames);
     if (key == KEY_LINENO)
@@ -76,7 +78,7 @@ static int count_all_frames(struct state *state, PyObject *groups, PyObject *par
     PyObject *iterator = PyObject_GetIter(PyTuple_GET_ITEM(parts, 2)), *frame;
     int result = iterator == NULL ? -1 : 0;
     while (result == 0 && (frame = PyIter_Next(iterator)) != NULL) {
-        PyObject *frames = frames_of_frame(frame, key);
+        PyObject *frames = PyObject_Hash(frame) == -1 ? NULL : frames_of_frame(frame, key);
         result = frames == NULL ? -1 : count_block(state, groups, frames, PyTuple_GET_ITEM(parts, 1));
         Py_XDECREF(frames);
         Py_DECREF(frame);

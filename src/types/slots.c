@@ -105,7 +105,7 @@ PyObject *reduce_with(PyObject *self, PyObject *slots) {
 PyObject *slots_reduce(PyObject *self, PyObject *Py_UNUSED(unused)) {
     PyObject *copyreg = PyImport_ImportModule("copyreg"), *names = NULL, *slots = NULL, *result = NULL;
     if (copyreg != NULL &&
-        (names = PyObject_CallMethod(copyreg, "_slotnames", "O", (PyObject *)Py_TYPE(self))) != NULL &&
+        (names = PyObject_CallMethod(copyreg, "_slotnames", "(O)", (PyObject *)Py_TYPE(self))) != NULL &&
         (slots = collect_slots(self, names)) != NULL)
         result = reduce_with(self, slots);
     Py_XDECREF(copyreg);

@@ -107,10 +107,10 @@ static PyObject *trace_compare(PyObject *a, PyObject *b, int op) {
     struct state *state = state_of(a);
     if (state == NULL)
         return NULL;
-    if (!PyObject_TypeCheck(b, state->trace_type))
+    if (!PyObject_TypeCheck(b, state->trace_type) || (op != Py_EQ && op != Py_NE))
         Py_RETURN_NOTIMPLEMENTED;
     struct trace *left = (struct trace *)a, *right = (struct trace *)b;
-    if (left->traceback != NULL && right->traceback != NULL && (op == Py_EQ || op == Py_NE) &&
+    if (left->traceback != NULL && right->traceback != NULL &&
         (left->traceback == right->traceback || left->size != right->size || left->domain != right->domain))
         return PyBool_FromLong((left->size == right->size && left->domain == right->domain) == (op == Py_EQ));
     PyObject *left_raw = Py_XNewRef(trace_raw(left)), *right_raw = NULL, *result = NULL;
