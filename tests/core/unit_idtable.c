@@ -1,0 +1,100 @@
+/* The index behind names, sites and nodes: finds each id by its content, and nothing else. */
+#include "support.h"
+
+#include "idtable.h"
+
+enum { CONTENTS = 5000 };
+
+static struct vmem account;
+
+/* The content of id i is contents[i]; how it is hashed is up to each test. */
+static uint64_t contents[CONTENTS + 1];
+
+static uint64_t by_content(const void *owner, uint32_t id) { return hash_mix(((const uint64_t *)owner)[id]); }
+static uint64_t all_alike(const void *owner, uint32_t id) {
+    (void)owner;
+    (void)id;
+    return 12345;
+}
+
+static uint32_t look_up(const struct idtable *table, uint64_t hash, uint64_t content, size_t *slot) {
+    uint32_t id;
+    for (*slot = idtable_first(table, hash); (id = table->slots[*slot]) != 0;
+         *slot = idtable_next(table, *slot)) {
+        if (contents[id] == content)
+            return id;
+    }
+    return 0;
+}
+
+static bool check(const struct idtable *table, idtable_hash hash, uint32_t count) {
+    size_t used = 0, slot;
+    for (size_t i = 0; i <= table->mask; i++)
+        used += table->slots[i] != 0;
+    for (uint32_t id = 1; id <= count; id++) {
+        if (look_up(table, hash(contents, id), contents[id], &slot) != id)
+            return false;
+    }
+    return used == count && table->count == count && count * 4 <= (table->mask + 1) * 3;
+}
+
+static status fill(idtable_hash hash, uint32_t count, uint32_t check_every) {
+    struct idtable table;
+    status result = idtable_init(&table, &account);
+    if (result != STATUS_OK)
+        return result;
+    uint32_t id;
+    for (id = 1; id <= count; id++) {
+        size_t slot;
+        if ((result = idtable_reserve(&table, hash, contents)) != STATUS_OK)
+            break;
+        assert_int_equal(look_up(&table, hash(contents, id), contents[id], &slot), 0);
+        idtable_put(&table, slot, id);
+        if (id % check_every == 0)
+            assert_true(check(&table, hash, id));
+    }
+    assert_true(check(&table, hash, id - 1)); /* after a failure as well */
+    idtable_fini(&table);
+    assert_null(table.slots);
+    idtable_fini(&table);
+    return result;
+}
+
+static void every_id_is_found_by_its_content(void **state) {
+    (void)state;
+    assert_int_equal(fill(by_content, 200, 1), STATUS_OK);
+    assert_int_equal(fill(by_content, CONTENTS, 997), STATUS_OK);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
+static void contents_that_all_hash_alike_are_told_apart(void **state) {
+    (void)state;
+    assert_int_equal(fill(all_alike, 300, 50), STATUS_OK);
+}
+
+static status grow_to_the_end(void *context) {
+    (void)context;
+    return fill(by_content, 2000, 1000);
+}
+
+static void every_request_may_fail(void **state) {
+    (void)state;
+    assert_true(support_sweep(&account, grow_to_the_end, NULL) >= 4);
+}
+
+static int prepare(void **state) {
+    (void)state;
+    uint64_t random = 3;
+    for (uint32_t id = 1; id <= CONTENTS; id++)
+        contents[id] = support_random(&random);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_id_is_found_by_its_content),
+        cmocka_unit_test(contents_that_all_hash_alike_are_told_apart),
+        cmocka_unit_test(every_request_may_fail),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}

@@ -1,0 +1,100 @@
+/* What is asked of the operating system: reserved addresses, committed memory, locks that know their holder.
+ */
+#include "support.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+enum { THREADS = 4, TURNS = 2000 };
+
+static void the_page_size_is_the_systems(void **state) {
+    (void)state;
+    assert_int_equal(platform_page_size(), sysconf(_SC_PAGESIZE));
+    assert_int_equal(platform_page_size(), sysconf(_SC_PAGESIZE)); /* and again, remembered */
+}
+
+static void reserved_addresses_become_memory_piece_by_piece(void **state) {
+    (void)state;
+    size_t page = platform_page_size();
+    char *start = platform_reserve(4 * page);
+    assert_non_null(start);
+    assert_true(platform_commit(start + page, 2 * page));
+    platform_keep_small_pages(start, 4 * page);
+    for (size_t i = page; i < 3 * page; i++)
+        assert_int_equal(start[i], 0);
+    memset(start + page, 1, 2 * page);
+    assert_true(platform_commit(start + 3 * page, page));
+    assert_int_equal(start[2 * page], 1);
+    assert_int_equal(start[3 * page], 0);
+    platform_release(start, 4 * page);
+}
+
+static struct lock lock;
+static long counter;
+
+static void *count(void *unused) {
+    (void)unused;
+    for (int i = 0; i < TURNS; i++) {
+        lock_acquire(&lock);
+        counter++;
+        if (!lock_is_mine(&lock))
+            counter = -1000000;
+        lock_release(&lock);
+    }
+    return NULL;
+}
+
+static void a_lock_lets_one_thread_in_at_a_time(void **state) {
+    (void)state;
+    lock_init(&lock, LOCK_SIDE);
+    assert_int_equal(lock.rank, LOCK_SIDE);
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(counter, THREADS * TURNS);
+    lock_fini(&lock);
+}
+
+#ifndef NDEBUG
+static void *holds(void *answer) {
+    *(bool *)answer = lock_is_mine(&lock);
+    return NULL;
+}
+#endif
+
+static void a_lock_knows_whose_it_is(void **state) {
+    (void)state;
+    lock_init(&lock, LOCK_PATHS);
+    lock_acquire(&lock);
+    assert_true(lock_is_mine(&lock));
+#ifndef NDEBUG
+    bool others = true;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, holds, &others), 0);
+    pthread_join(thread, NULL);
+    assert_false(others);
+    lock_release(&lock);
+    assert_false(lock_is_mine(&lock));
+#else
+    lock_release(&lock);
+#endif
+    lock_fini(&lock);
+}
+
+static void locks_are_ranked_the_sides_first(void **state) {
+    (void)state;
+    assert_true(LOCK_SIDE < LOCK_PATHS);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_page_size_is_the_systems),
+        cmocka_unit_test(reserved_addresses_become_memory_piece_by_piece),
+        cmocka_unit_test(a_lock_lets_one_thread_in_at_a_time),
+        cmocka_unit_test(a_lock_knows_whose_it_is),
+        cmocka_unit_test(locks_are_ranked_the_sides_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
