@@ -3,6 +3,9 @@
 memtally-startup.pth imports this module while the interpreter's site module runs, and only when one of the
 two is there. A number of frames that cannot be used ends the process with status 1, as the standard tracer's
 switches do; anything else that goes wrong costs one line on stderr and leaves the interpreter untouched.
+
+The file runs in sub-interpreters, too. memtally cannot be imported there (its ImportError has no name, unlike
+that of a missing module), and the .pth file says nothing of it: the main interpreter traces for all of them.
 """
 
 import os
@@ -59,17 +62,6 @@ def _requested_frames() -> int:
         _give_up("-X memtally=NFRAME", str(option))
 
 
-def _in_main_interpreter() -> bool:
-    """Whether this is the process's first interpreter: the one whose start traces the whole process."""
-    import _thread
-
-    if hasattr(_thread, "_is_main_interpreter"):  # CPython 3.12 and later
-        return bool(_thread._is_main_interpreter())
-    import _xxsubinterpreters  # CPython 3.11
-
-    return bool(_xxsubinterpreters.get_current() == _xxsubinterpreters.get_main())
-
-
 def _hide_run_switches() -> str:
     """Take out what `memtally run` added, so that the program sees its own sys.orig_argv; return the FILE."""
     output = sys._xoptions.pop(RUN_SWITCH)
@@ -81,7 +73,7 @@ def _hide_run_switches() -> str:
 
 def _start() -> None:
     frames = _requested_frames()
-    if frames == 0 or not _in_main_interpreter():
+    if frames == 0:
         return
     import memtally
 

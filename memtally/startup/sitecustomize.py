@@ -31,7 +31,7 @@ def _import_startup() -> None:
     try:
         importlib.import_module("memtally._startup")
     except ImportError as error:
-        if sys.stderr:
+        if error.name and sys.stderr:  # no name: a sub-interpreter, where memtally is not to be imported
             print("memtally: not tracing:", error, file=sys.stderr)
     finally:
         sys.path.remove(home)

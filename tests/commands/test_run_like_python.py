@@ -8,8 +8,8 @@ import pytest
 
 SEES = """
     import os, sys
-    ours = {"memtally", "atexit", "_xxsubinterpreters"}
-    modules = sorted(m for m in sys.modules if m.partition(".")[0] not in ours)
+    ours = ("memtally", "atexit", "encodings.ascii")  # the last: -X dev and any extension module
+    modules = sorted(m for m in sys.modules if m not in ours and not m.startswith("memtally."))
     folders = sorted(p for p in sys.path_importer_cache if "/memtally" not in p)
     import threading, signal
     main = sys.modules["__main__"]
