@@ -9,7 +9,7 @@
 PYTHON ?= python3
 export ARGS SLOW WERROR
 
-.PHONY: help demo test core sanitize lint bench build package clean distclean
+.PHONY: help demo test core sanitize lint format bench build package clean distclean
 
 help:
 	@echo "make demo      build memtally and see where a real program's memory goes"
@@ -17,6 +17,7 @@ help:
 	@echo "make core      run the core's tests in C alone"
 	@echo "make sanitize  run the core's tests under AddressSanitizer, UBSan and ThreadSanitizer"
 	@echo "make lint      check format, types, stubs and the house rules"
+	@echo "make format    lay out the files as lint wants them"
 	@echo "make bench     compare with no tracer and with the standard one (minutes)"
 	@echo "make build     build and install into .venv/, and say which interpreter has it"
 	@echo "make package   install from a source archive in a clean environment, and try it"
@@ -24,7 +25,7 @@ help:
 	@echo ""
 	@echo "PYTHON=python3.13 chooses the interpreter (3.11 or newer), ARGS=... is passed on."
 
-demo test core sanitize lint bench build package:
+demo test core sanitize lint format bench build package:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 	  echo "memtally: no interpreter '$(PYTHON)': name one with PYTHON=..., or: apt-get install python3" >&2; exit 2; }
 	@"$(PYTHON)" tools/dev.py $@

@@ -52,6 +52,15 @@ def check() -> int:
     return lint.run().close()
 
 
+def reformat() -> int:
+    """Lays the files out as `make lint` wants them."""
+    with environment.locked():
+        environment.make_venv()
+        environment.require("lint")
+    lint.reformat()
+    return 0
+
+
 def archive() -> int:
     """Builds a source archive and tries what it installs."""
     environment.prepare("package")
@@ -82,6 +91,7 @@ COMMANDS = {
     "core": core,
     "sanitize": sanitize,
     "lint": check,
+    "format": reformat,
     "bench": bench,
     "build": build,
     "package": archive,

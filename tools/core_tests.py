@@ -32,24 +32,26 @@ BAD = re.compile(r"^\[  (?:FAILED|ERROR) +\] (?!\d+ test)(\S+)", re.MULTILINE)
 SKIPPED = re.compile(r"^\[  SKIPPED \] (?!\d+ test)(\S+)", re.MULTILINE)
 
 
-def build(variant: str) -> pathlib.Path:
-    """Builds the test programs of a variant, only what changed; its folder."""
+def configure(variant: str) -> pathlib.Path:
+    """Makes the build folder of a variant ready, compile commands included; the folder."""
     folder = environment.BUILD / f"core-{variant}"
-    env = environment.bin_path()
-    title = TITLES[variant]
     options = [*OPTIONS, f"-Dwerror={'true' if environment.werror() else 'false'}", *VARIANTS[variant]]
     stamp = folder / "options"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != repr(options):
         again = ["--reconfigure"] if (folder / "build.ninja").exists() else []
         command = [environment.tool("meson"), "setup", *again, str(folder), str(ROOT), *options]
-        step(f"configuring the {title}", command, log=f"core-{variant}-setup", env=env)
+        label = f"configuring the {TITLES[variant]}"
+        step(label, command, log=f"core-{variant}-setup", env=environment.bin_path())
         stamp.write_text(repr(options), encoding="utf-8")
-    step(
-        f"building the {title}",
-        [environment.tool("ninja"), "-C", str(folder)],
-        log=f"core-{variant}-build",
-        env=env,
-    )
+    return folder
+
+
+def build(variant: str) -> pathlib.Path:
+    """Builds the test programs of a variant, only what changed; its folder."""
+    folder = configure(variant)
+    command = [environment.tool("ninja"), "-C", str(folder)]
+    label = f"building the {TITLES[variant]}"
+    step(label, command, log=f"core-{variant}-build", env=environment.bin_path())
     return folder
 
 
