@@ -23,8 +23,8 @@
 enum {
     PAGE_SHIFT = 14,
     TABLE_SHIFT = 30,
-    ADDRESS_BITS = 48, /* higher addresses (5-level page tables, on request) go to the bigmap */
-    ROOT_SIZE = 1 << (ADDRESS_BITS - TABLE_SHIFT),
+    MAPPED_BITS = 48, /* higher addresses (5-level page tables, on request) go to the bigmap */
+    ROOT_SIZE = 1 << (MAPPED_BITS - TABLE_SHIFT),
     TABLE_SIZE = 1 << (TABLE_SHIFT - PAGE_SHIFT),
     STRIDE_MOST = 512,
     UNUSED_BITS = 4, /* so that a slot is TALLY_BITS + UNUSED_BITS = 32 bits */

@@ -1,6 +1,7 @@
 /* hooks: the allocator hooks (hooks.h). The only code on the hot path; everything it calls there is inlined.
  *
- * MEM and OBJ calls come with the GIL of their interpreter. If the calling thread is the tracer's fast thread, it holds
+ * MEM and OBJ calls come with the GIL of their interpreter: the main one, also of sub-interpreters that share it, or
+ * another (apart, in the words of side.h). If the calling thread is the tracer's fast thread, it holds
  * the main GIL and may use the main partition at once: one load and one comparison replace all other checks.
  * RAW calls come from anywhere: with the main GIL (joint), with another's, with none, from threads Python never saw. */
 #include "walk_frames.h"
@@ -8,6 +9,8 @@
 #include "hooks.h"
 #include "reftrace.h"
 #include "threadstate.h"
+
+#include <string.h>
 
 /* Initial-exec: one instruction instead of a call. The few bytes come out of the loader's reserve for late modules.
  * musl's loader has no such reserve. */
@@ -32,13 +35,9 @@ static struct {
     size_t size;
 } newest;
 
-static bool of_main_interpreter(const PyThreadState *thread) {
-    return thread != NULL && thread->interp == PyInterpreterState_Main();
-}
-
 /* The object in the newest block was not announced. */
 static out_of_line void look_again(void) {
-    if (!of_main_interpreter(threadstate_get()))
+    if (!thread_has_main_gil(threadstate_get()))
         return;
     newest.size = 0;
     if (the_tracer.active)
@@ -89,9 +88,9 @@ static void side_put(PyThreadState *thread, bool joint, void *block, size_t size
 
 /* --- MEM and OBJ --------------------------------------------------------------------------------------------------- */
 
-/* Not the fast thread: another one of the main interpreter becomes it; other interpreters' blocks go to the side. */
+/* Not the fast thread: another one with the main GIL becomes it; blocks under another GIL go to the side. */
 static out_of_line void put_elsewhere(void *block, size_t size, PyThreadState *thread) {
-    if (!of_main_interpreter(thread)) {
+    if (!thread_has_main_gil(thread)) {
         __atomic_store_n(&the_tracer.strays, true, __ATOMIC_RELAXED);
         side_put(thread, false, block, size);
         return;
@@ -143,7 +142,7 @@ static out_of_line void remove_slow(void *block) {
 }
 
 static out_of_line void remove_elsewhere(void *block, PyThreadState *thread) {
-    if (!of_main_interpreter(thread)) {
+    if (!thread_has_main_gil(thread)) {
         tracer_side_remove(&the_tracer, false, DOMAIN_PYTHON, (uintptr_t)block);
     } else if (the_tracer.active && !tracer_remove_fast(&the_tracer, (uintptr_t)block)) {
         remove_slow(block);
@@ -174,7 +173,7 @@ hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t cou
 
 /* The record of a side block is taken out before the allocator may give its address to another thread. */
 static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, size_t size, PyThreadState *thread) {
-    bool joint = of_main_interpreter(thread);
+    bool joint = thread_has_main_gil(thread);
     struct taken taken = {0};
     bool ours = joint && the_tracer.active;
     if (!joint || the_tracer.strays)
@@ -265,12 +264,18 @@ static struct caller raw_caller(void) {
     PyThreadState *attached = attached_thread_state_exact();
     if (attached == NULL) /* detached: the frames stand still where this thread left them */
         return (struct caller){PyGILState_GetThisThreadState(), false};
-    return (struct caller){attached, of_main_interpreter(attached)};
+    return (struct caller){attached, thread_has_main_gil(attached)};
 }
 
-static void raw_put(void *block, size_t size) {
-    struct caller caller = raw_caller();
+/* A thread state may be born where a dead one was that we still trust to hold the main GIL. */
+static void distrust_new_thread(void *block, size_t size) {
+    if ((uintptr_t)__atomic_load_n(&the_tracer.fast_thread, __ATOMIC_RELAXED) - (uintptr_t)block < size)
+        tracer_leave(&the_tracer);
+}
+
+static void raw_put(struct caller caller, void *block, size_t size) {
     probed_raw = true;
+    distrust_new_thread(block, size);
     side_put(caller.thread, caller.joint, block, size);
 }
 
@@ -283,7 +288,7 @@ static void *raw_malloc(void *context, size_t size) {
     void *block = under->malloc(under->ctx, size);
     inside = false;
     if (block != NULL)
-        raw_put(block, size);
+        raw_put(raw_caller(), block, size);
     return block;
 }
 
@@ -296,7 +301,7 @@ static void *raw_calloc(void *context, size_t count, size_t size) {
     void *block = under->calloc(under->ctx, count, size);
     inside = false;
     if (block != NULL)
-        raw_put(block, count * size);
+        raw_put(raw_caller(), block, count * size);
     return block;
 }
 
@@ -317,7 +322,7 @@ static void *raw_realloc(void *context, void *old, size_t size) {
         return NULL;
     }
     tracer_side_forget(&the_tracer, caller.joint, taken);
-    side_put(caller.thread, caller.joint, block, size);
+    raw_put(caller, block, size);
     return block;
 }
 
@@ -337,7 +342,7 @@ static void raw_free(void *context, void *block) {
 /* --- objects out of free lists --------------------------------------------------------------------------------------- */
 
 static out_of_line void object_made_slow(uintptr_t address, PyThreadState *thread) {
-    if (!of_main_interpreter(thread)) {
+    if (!thread_has_main_gil(thread)) {
         struct callpaths *paths = thread != NULL ? tracer_borrow_paths(&the_tracer) : NULL;
         if (paths == NULL)
             return;
@@ -402,7 +407,10 @@ void hooks_install(void) {
     for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
         if (is_in_chain(domain))
             continue;
-        PyMem_GetAllocator(domain, &below[domain]);
+        PyMemAllocatorEx now;
+        PyMem_GetAllocator(domain, &now);
+        if (memcmp(&now, &below[domain], sizeof now) != 0) /* a late call may be reading it */
+            below[domain] = now;
         PyMemAllocatorEx hook = ours[domain];
         hook.ctx = below[domain].ctx;
         PyMem_SetAllocator(domain, &hook);

@@ -32,4 +32,7 @@ hot_inline bool frame_marked(const FRAME *f) {
 }
 hot_inline void frame_mark(FRAME *f) { (void)f; }
 
+/* There is only one GIL. */
+static inline bool thread_has_main_gil(const PyThreadState *thread) { return thread != NULL; }
+
 #endif

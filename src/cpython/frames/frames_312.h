@@ -6,6 +6,7 @@
 
 #include "../../core/base.h"
 #include "internal/pycore_frame.h"
+#include "internal/pycore_interp.h"
 
 #define FRAME _PyInterpreterFrame
 #define FRAME_MARKS 0
@@ -34,5 +35,10 @@ hot_inline bool frame_marked(const FRAME *f) {
     return false;
 }
 hot_inline void frame_mark(FRAME *f) { (void)f; }
+
+/* Interpreters may have a GIL of their own; this one's thread holds the main one. */
+static inline bool thread_has_main_gil(const PyThreadState *thread) {
+    return thread != NULL && thread->interp->ceval.gil == PyInterpreterState_Main()->ceval.gil;
+}
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "../../core/base.h"
 #include "internal/pycore_frame.h"
+#include "internal/pycore_interp.h"
 
 #define FRAME _PyInterpreterFrame
 #define FRAME_MARKS 1
@@ -38,6 +39,11 @@ hot_inline bool frame_marked(const FRAME *f) { return f->owner == FRAME_OWNED_BY
 hot_inline void frame_mark(FRAME *f) {
     if (f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == NULL && (frame_code(f)->co_flags & CO_OPTIMIZED))
         f->f_locals = Py_None;
+}
+
+/* Interpreters may have a GIL of their own; this one's thread holds the main one. */
+static inline bool thread_has_main_gil(const PyThreadState *thread) {
+    return thread != NULL && thread->interp->ceval.gil == PyInterpreterState_Main()->ceval.gil;
 }
 
 #endif
