@@ -15,7 +15,6 @@ from memtally._startup import MAX_FRAMES, RUN_SWITCH, parse_frames
 from memtally.commands import USAGE_ERROR, Parser, fail
 from memtally.reports.at_exit import partial_name
 
-DEFAULT_FRAMES = 25
 CANNOT_START = 1
 """Exit status where the interpreter to run the program in cannot be started or traced."""
 
@@ -49,10 +48,10 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--frames",
         type=_frames,
-        default=DEFAULT_FRAMES,
+        default=MAX_FRAMES,
         metavar="N",
-        help=f"how many frames of each traceback to keep, 1 to {MAX_FRAMES} (default: {DEFAULT_FRAMES}; "
-        "the tables need one, a saved snapshot can tell the way there)",
+        help=f"how many frames of each traceback to keep, 1 to {MAX_FRAMES} (default: all of them, which "
+        "costs no more; the tables need one, a saved snapshot can show the way to it)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="save a snapshot, taken at exit, to FILE")
     program = parser.add_argument_group("the program, one of")

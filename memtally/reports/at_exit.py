@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the program is to find python's own sys.modules, so neither typing nor contextlib
     from typing import TextIO
 
+    Holdings = tuple[memtally.Snapshot, memtally.Snapshot, int]
+
 _RUNS_NO_FILE = ("", "-", "-c")
 """sys.argv[0] where python runs a string or its standard input: `__main__` gets no loader of its own then."""
 
@@ -28,31 +30,52 @@ def register(output: str) -> None:
 def _at_exit(output: str, process: int, unstarted: object) -> None:
     if os.getpid() != process:  # a forked child that leaves through sys.exit: the report is its parent's
         return
-    snapshots = None
-    if memtally.is_tracing():
-        snapshots = memtally.take_snapshot(view="peak"), memtally.take_snapshot()
-        memtally.stop()
-    if _program_began(unstarted):
-        _report(snapshots, output)
+    try:
+        holdings = _stop_tracing()
+    except Exception as error:  # for one, no memory is left for a snapshot
+        _say(_open_stderr(), f"no table: {type(error).__name__}: {error}")
+    else:
+        if _program_began(unstarted):
+            _report(holdings, output)
     if getattr(sys, "last_type", None) is KeyboardInterrupt:
         _stay_interrupted()
 
 
-def _report(snapshots: "tuple[memtally.Snapshot, memtally.Snapshot] | None", output: str) -> None:
+def _stop_tracing() -> "Holdings | None":
+    """What was held at the peak and now, and how many traces were lost; None if tracing is off already."""
+    if not memtally.is_tracing():
+        return None
+    try:
+        peak = memtally.take_snapshot(view="peak")  # first: the other one could raise the peak
+        live = memtally.take_snapshot()
+        return peak, live, int(memtally.capabilities().get("lost_traces", 0))
+    finally:
+        memtally.stop()
+
+
+def _report(holdings: "Holdings | None", output: str) -> None:
     _flush_stdout()
-    stream = sys.__stderr__ if sys.__stderr__ and not sys.__stderr__.closed else None
-    if snapshots is None:
-        lost = "no table and no file" if output else "no table"
-        _say(stream, f"{lost}: the program itself called memtally.stop()")
+    stream = _open_stderr()
+    if holdings is None:
+        missing = "no table and no file" if output else "no table"
+        _say(stream, f"{missing}: the program itself called memtally.stop()")
         return
-    peak, live = snapshots
+    peak, live, lost = holdings
     if output:
         _save(live, output, stream)
+    if lost:
+        _say(stream, f"{lost:,} allocations are missing below: there was no memory to trace them")
     if stream:
         try:
             _print_tables(peak, live, stream)
         except Exception as error:
             _say(stream, f"no table: {type(error).__name__}: {error}")
+
+
+def _open_stderr() -> "TextIO | None":
+    """The process's own stderr, whatever the program put in its place; None where it is not to be had."""
+    stream = sys.__stderr__
+    return stream if stream and not stream.closed else None
 
 
 def _main_loader() -> object:

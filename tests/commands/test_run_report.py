@@ -172,6 +172,29 @@ def test_a_program_that_traces_for_itself_finds_tracing_on(workshop):
     assert "program.py:6" in done.report
 
 
+def test_a_snapshot_that_cannot_be_taken_is_one_line_and_leaves_the_exit_status_alone(workshop):
+    workshop.write(
+        "program.py",
+        """
+        import memtally
+        def fail(**options):
+            raise MemoryError("none left")
+        memtally.take_snapshot = fail
+        raise SystemExit(3)
+        """,
+    )
+    done = workshop.run("program.py")
+    assert (done.stderr, done.status) == ("memtally: no table: MemoryError: none left\n", 3)
+
+
+def test_lost_traces_are_counted_before_the_tables(workshop):
+    workshop.write("program.py", "import memtally\nmemtally.capabilities = lambda: {'lost_traces': 1234}\n")
+    done = workshop.run("program.py")
+    first, rest = done.stderr.split("\n", 1)
+    assert first == "memtally: 1,234 allocations are missing below: there was no memory to trace them"
+    assert rest.startswith("\nmemtally: at the peak")
+
+
 # --- the saved snapshot
 
 
