@@ -1,21 +1,22 @@
 /* columns: raw traces (tuples) -> columns with call paths of their own.
  *
- * A list fits when every trace is a tuple of exact types: (domain, size, frames[, total_nframe]) with domain and
- * lines below 2^32, sizes whose sum stays below 2^63, frames a tuple of (str, int) pairs with at least one frame, and
- * total_nframe None or a positive int below 2^32. What does not fit is left to plain.c, which takes any objects.
- * Tracebacks are recognised by the identity of their tuple first, as most are shared. Needs the GIL.
+ * A list fits when every trace is a tuple of exact types: (domain, size, frames[, total_nframe]) with domain
+ * and lines below 2^32, sizes whose sum stays below 2^63, frames a tuple of (str, int) pairs with at least
+ * one frame, and total_nframe None or a positive int below 2^32. What does not fit is left to plain.c, which
+ * takes any objects. Tracebacks are recognised by the identity of their tuple first, as most are shared.
+ * Needs the GIL.
  */
 #include "types.h"
 
 struct vmem snapshots_account;
 
 struct builder {
-    PyObject *nodes;   /* owned dict: address of a frames tuple -> node id */
-    PyObject *strings; /* owned dict: file name -> string id */
-    struct callpaths *paths;   /* owned reference */
-    struct snapshot *columns;  /* owned reference */
-    uint64_t most;             /* an upper bound of any sum of sizes */
-    struct row last;           /* not added yet, because the next trace may be equal; count 0: none */
+    PyObject *nodes;          /* owned dict: address of a frames tuple -> node id */
+    PyObject *strings;        /* owned dict: file name -> string id */
+    struct callpaths *paths;  /* owned reference */
+    struct snapshot *columns; /* owned reference */
+    uint64_t most;            /* an upper bound of any sum of sizes */
+    struct row last;          /* not added yet, because the next trace may be equal; count 0: none */
 };
 
 /* Results of the functions below: 1 done, 0 does not fit, -1 exception. */
@@ -29,7 +30,8 @@ static int intern_string(struct builder *self, PyObject *name, uint32_t *id) {
     if (PyErr_Occurred() || (bytes = PyUnicode_AsEncodedString(name, "utf-8", "surrogatepass")) == NULL)
         return -1;
     lock_acquire(&self->paths->lock);
-    status result = strtab_intern(&self->paths->strings, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), id);
+    status result = strtab_intern(&self->paths->strings, PyBytes_AS_STRING(bytes),
+                                  (size_t)PyBytes_GET_SIZE(bytes), id);
     lock_release(&self->paths->lock);
     Py_DECREF(bytes);
     if (result != STATUS_OK) {
@@ -54,11 +56,13 @@ static int small_number(PyObject *number, uint64_t most, uint64_t *value) {
     return *value <= most;
 }
 
-static int intern_frame(struct builder *self, PyObject *frame, uint32_t parent, uint32_t depth, uint32_t *node) {
+static int intern_frame(struct builder *self, PyObject *frame, uint32_t parent, uint32_t depth,
+                        uint32_t *node) {
     struct site site = {0};
     uint64_t line;
     uint32_t site_id;
-    if (!PyTuple_CheckExact(frame) || PyTuple_GET_SIZE(frame) != 2 || !PyUnicode_CheckExact(PyTuple_GET_ITEM(frame, 0)) ||
+    if (!PyTuple_CheckExact(frame) || PyTuple_GET_SIZE(frame) != 2 ||
+        !PyUnicode_CheckExact(PyTuple_GET_ITEM(frame, 0)) ||
         !small_number(PyTuple_GET_ITEM(frame, 1), UINT32_MAX, &line))
         return 0;
     if (intern_string(self, PyTuple_GET_ITEM(frame, 0), &site.file) < 0)
@@ -99,7 +103,8 @@ static int find_node(struct builder *self, PyObject *frames, uint32_t *node) {
     else if (PyErr_Occurred())
         done = -1;
     else if ((done = intern_frames(self, frames, node)) > 0 &&
-             ((number = PyLong_FromUnsignedLong(*node)) == NULL || PyDict_SetItem(self->nodes, key, number) < 0))
+             ((number = PyLong_FromUnsignedLong(*node)) == NULL ||
+              PyDict_SetItem(self->nodes, key, number) < 0))
         done = -1;
     Py_XDECREF(key);
     Py_XDECREF(number);
@@ -117,8 +122,8 @@ static int flush(struct builder *self) {
 
 static int add_row(struct builder *self, const struct row *row) {
     struct row *last = &self->last;
-    if (last->count > 0 && last->node == row->node && last->size == row->size && last->domain == row->domain &&
-        last->depth == row->depth) {
+    if (last->count > 0 && last->node == row->node && last->size == row->size &&
+        last->domain == row->domain && last->depth == row->depth) {
         last->count++;
         return 1;
     }
@@ -142,8 +147,8 @@ static int add_trace(struct builder *self, PyObject *trace) {
         return done;
     /* cumulative statistics count a size once for each frame */
     uint64_t frames = (uint64_t)PyTuple_GET_SIZE(PyTuple_GET_ITEM(trace, 2));
-    if (__builtin_mul_overflow(row.size, frames, &all) || __builtin_add_overflow(self->most, all, &self->most) ||
-        self->most > (uint64_t)INT64_MAX)
+    if (__builtin_mul_overflow(row.size, frames, &all) ||
+        __builtin_add_overflow(self->most, all, &self->most) || self->most > (uint64_t)INT64_MAX)
         return 0;
     row.domain = (uint32_t)domain;
     row.depth = (uint32_t)depth;

@@ -1,8 +1,8 @@
 /* dump: snapshots to and from files and bytes, in the format of core/snapfile.h.
  *
- * The metadata entry "attributes" keeps what a program put on the snapshot object, as JSON; it is left out where
- * there is nothing but the usual traceback_limit. Nothing read is ever executed. Needs the GIL, which is given up
- * while bytes are written, read and checked.
+ * The metadata entry "attributes" keeps what a program put on the snapshot object, as JSON; it is left out
+ * where there is nothing but the usual traceback_limit. Nothing read is ever executed. Needs the GIL, which
+ * is given up while bytes are written, read and checked.
  */
 #include "types.h"
 
@@ -15,7 +15,7 @@
 
 static const char attributes_key[] = "attributes";
 
-/* --- attributes -------------------------------------------------------------------------------------------------------- */
+/* --- attributes --- */
 
 static bool is_simple(PyObject *value, int depth);
 
@@ -52,8 +52,9 @@ static PyObject *attributes_of(PyObject *snapshot) {
         PyErr_Clear(); /* reading them said so already */
     for (Py_ssize_t at = 0; rest != NULL && PyDict_Next(rest, &at, &key, &value);) {
         if (!PyUnicode_CheckExact(key) || !is_simple(value, MOST_DEPTH)) {
-            PyErr_Format(PyExc_TypeError, "attribute %R of the snapshot is no plain data and cannot be written: %.200s",
-                         key, Py_TYPE(value)->tp_name);
+            PyErr_Format(PyExc_TypeError,
+                         "attribute %R of the snapshot is no plain data and cannot be written: %.200s", key,
+                         Py_TYPE(value)->tp_name);
             Py_CLEAR(rest);
         }
     }
@@ -87,7 +88,8 @@ static PyObject *attributes_text(PyObject *snapshot, const struct snapshot *colu
 }
 
 static int restore_attribute(PyObject *snapshot, PyObject *key, PyObject *value) {
-    PyObject *own = PyUnicode_CheckExact(key) ? PyObject_GetAttr((PyObject *)Py_TYPE(snapshot), key) : Py_NewRef(key);
+    PyObject *own = PyUnicode_CheckExact(key) ? PyObject_GetAttr((PyObject *)Py_TYPE(snapshot), key)
+                                              : Py_NewRef(key);
     PyErr_Clear();
     bool taken = own != NULL || PyUnicode_CompareWithASCIIString(key, "traces") == 0;
     Py_XDECREF(own);
@@ -104,14 +106,15 @@ static int restore_attributes(PyObject *snapshot, const struct string *text) {
         for (Py_ssize_t at = 0; result == 0 && PyDict_Next(attributes, &at, &key, &value);)
             result = restore_attribute(snapshot, key, value);
     } else if (attributes != NULL || !PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        PyErr_SetString(PyExc_ValueError, "the attributes in the metadata of a snapshot file must be a JSON object");
+        PyErr_SetString(PyExc_ValueError,
+                        "the attributes in the metadata of a snapshot file must be a JSON object");
     }
     Py_XDECREF(json);
     Py_XDECREF(attributes);
     return result;
 }
 
-/* --- bytes ------------------------------------------------------------------------------------------------------------- */
+/* --- bytes --- */
 
 struct buffer {
     char *bytes; /* owned (malloc): grown without the GIL */
@@ -179,7 +182,7 @@ struct snapshot *load_bytes(PyObject *bytes) {
     return NULL;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------- */
+/* --- files --- */
 
 static void raise_errno(int error, PyObject *filename) {
     errno = error;
@@ -218,12 +221,14 @@ static struct snapshot *columns_of(PyObject *snapshot) {
     struct state *state = state_of(snapshot);
     PyObject *traces = state == NULL ? NULL : PyObject_GetAttrString(snapshot, "traces"), *raw = NULL;
     struct snapshot *columns = NULL;
-    if (traces != NULL && PyObject_TypeCheck(traces, state->traces_type) && ((struct traces *)traces)->columns != NULL)
+    if (traces != NULL && PyObject_TypeCheck(traces, state->traces_type) &&
+        ((struct traces *)traces)->columns != NULL)
         snapshot_retain(columns = ((struct traces *)traces)->columns);
     else if (traces != NULL && (raw = PyObject_GetAttrString(traces, "_traces")) != NULL &&
              columns_from_raw(raw, &columns) == 0)
-        PyErr_SetString(PyExc_ValueError, "these traces cannot be written: they are not all tuples (domain, size, "
-                                          "frames[, total_nframe]) with numbers that blocks of memory can have");
+        PyErr_SetString(PyExc_ValueError,
+                        "these traces cannot be written: they are not all tuples (domain, size, "
+                        "frames[, total_nframe]) with numbers that blocks of memory can have");
     Py_XDECREF(traces);
     Py_XDECREF(raw);
     return columns;
@@ -249,9 +254,10 @@ PyObject *snapshot_dump(PyObject *self, PyObject *args, PyObject *kwargs) {
     Py_RETURN_NONE;
 }
 
-/* Opens, checks and reads the first view there is; `*attributes` lies in the bytes, its length 0 where there are none. */
-static status read_columns(const void *bytes, size_t length, struct snapshot **columns, struct string *attributes,
-                           struct snapfile_error *error) {
+/* Opens, checks and reads the first view there is; `*attributes` lies in the bytes, its length 0 where there
+ * are none. */
+static status read_columns(const void *bytes, size_t length, struct snapshot **columns,
+                           struct string *attributes, struct snapfile_error *error) {
     struct snapfile file;
     struct snapfile_pair entry;
     struct callpaths *paths = NULL;
@@ -261,7 +267,8 @@ static status read_columns(const void *bytes, size_t length, struct snapshot **c
     if (result != STATUS_OK)
         return result;
     while (snapfile_next_pair(&file, &cursor, &entry))
-        if (entry.key.length == sizeof attributes_key - 1 && memcmp(entry.key.bytes, attributes_key, entry.key.length) == 0)
+        if (entry.key.length == sizeof attributes_key - 1 &&
+            memcmp(entry.key.bytes, attributes_key, entry.key.length) == 0)
             *attributes = entry.value;
     while (!file.views[view] && view + 1 < VIEW_COUNT)
         view++;
@@ -272,7 +279,8 @@ static status read_columns(const void *bytes, size_t length, struct snapshot **c
     return result;
 }
 
-static PyObject *snapshot_of_bytes(struct state *state, const void *bytes, size_t length, PyObject *filename) {
+static PyObject *snapshot_of_bytes(struct state *state, const void *bytes, size_t length,
+                                   PyObject *filename) {
     struct names *names = NULL;
     PyObject *limit = NULL, *snapshot = NULL;
     struct snapshot *columns = NULL;
@@ -286,7 +294,8 @@ static PyObject *snapshot_of_bytes(struct state *state, const void *bytes, size_
         raise_bad_file(result, &error, filename);
         return NULL;
     }
-    if ((limit = PyLong_FromUnsignedLong(columns->limit)) != NULL && (names = names_new(state, columns->paths)) != NULL)
+    if ((limit = PyLong_FromUnsignedLong(columns->limit)) != NULL &&
+        (names = names_new(state, columns->paths)) != NULL)
         snapshot = snapshot_from_columns(state, names, columns, limit);
     if (snapshot != NULL && attributes.length > 0 && restore_attributes(snapshot, &attributes) < 0)
         Py_CLEAR(snapshot);

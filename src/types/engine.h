@@ -1,7 +1,7 @@
 /* engine: what the Python-visible module needs of the tracing side; src/cpython/lifecycle.c implements it.
  *
- * Called with the GIL of the main interpreter. Owns the tracer's state; hands out references to snapshots and call
- * paths, which stay valid after the tracer stopped.
+ * Called with the GIL of the main interpreter. Owns the tracer's state; hands out references to snapshots and
+ * call paths, which stay valid after the tracer stopped.
  */
 #ifndef MEMTALLY_ENGINE_H
 #define MEMTALLY_ENGINE_H
@@ -22,11 +22,11 @@ size_t engine_own_memory(void);
 /* New reference to a snapshot (C), or NULL with an exception (MemoryError). Must be tracing. */
 struct snapshot *engine_freeze(enum view view);
 
-/* The call path where obj's block was allocated: 1 found (paths gets a reference, node, depth set), 0 not traced,
- * -1 exception */
+/* The call path where obj's block was allocated: 1 found (paths gets a reference, node, depth set), 0 not
+ * traced, -1 exception */
 int engine_find_object(PyObject *obj, struct callpaths **paths, uint32_t *node, uint32_t *depth);
 
-PyObject *engine_capabilities(void);  /* new dict */
-int engine_init(PyObject *module);    /* at import, main interpreter */
+PyObject *engine_capabilities(void); /* new dict */
+int engine_init(PyObject *module);   /* at import, main interpreter */
 
 #endif

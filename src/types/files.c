@@ -25,7 +25,8 @@ static bool open_beside(struct file_writer *writer) {
     if ((writer->temporary = malloc(room)) == NULL)
         return fail(writer);
     for (int i = 0; i < MOST_TRIES; i++) {
-        snprintf(writer->temporary, room, "%.*s.memtally-%ld-%d.tmp", folder, writer->target, (long)getpid(), i);
+        snprintf(writer->temporary, room, "%.*s.memtally-%ld-%d.tmp", folder, writer->target, (long)getpid(),
+                 i);
         writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (writer->fd >= 0)
             return true;

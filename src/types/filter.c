@@ -1,12 +1,12 @@
 /* filter: classes BaseFilter, Filter and DomainFilter.
  *
- * They keep their attributes in their dictionaries, as the standard classes do, and match one raw trace at a time;
- * matching.c applies many to a snapshot. Needs the GIL.
+ * They keep their attributes in their dictionaries, as the standard classes do, and match one raw trace at a
+ * time; matching.c applies many to a snapshot. Needs the GIL.
  */
 #include "types.h"
 
 struct filter_object {
-    PyObject_HEAD
+    PyObject ob_base;
     PyObject *dict, *weakrefs;
 };
 
@@ -43,7 +43,7 @@ static int truth_of(PyObject *result) {
 
 static PyObject *bool_or_error(int value) { return value < 0 ? NULL : PyBool_FromLong(value); }
 
-/* --- construction ------------------------------------------------------------------------------------------------------ */
+/* --- construction --- */
 
 static int base_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"inclusive", NULL};
@@ -57,11 +57,12 @@ static int filter_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"inclusive", "filename_pattern", "lineno", "all_frames", "domain", NULL};
     PyObject *pattern = NULL;
     PyObject *inclusive, *given, *lineno = Py_None, *all_frames = Py_False, *domain = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOO:Filter", keywords, &inclusive, &given, &lineno, &all_frames,
-                                     &domain))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOO:Filter", keywords, &inclusive, &given, &lineno,
+                                     &all_frames, &domain))
         return -1;
     int result = -1;
-    if (PyObject_SetAttrString(self, "inclusive", inclusive) == 0 && (pattern = normalize_filename(given)) != NULL &&
+    if (PyObject_SetAttrString(self, "inclusive", inclusive) == 0 &&
+        (pattern = normalize_filename(given)) != NULL &&
         PyObject_SetAttrString(self, "_filename_pattern", pattern) == 0 &&
         PyObject_SetAttrString(self, "lineno", lineno) == 0 &&
         PyObject_SetAttrString(self, "all_frames", all_frames) == 0)
@@ -75,8 +76,9 @@ static int domain_filter_init(PyObject *self, PyObject *args, PyObject *kwargs) 
     PyObject *inclusive, *domain;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:DomainFilter", keywords, &inclusive, &domain))
         return -1;
-    return PyObject_SetAttrString(self, "inclusive", inclusive) < 0 ? -1
-                                                                     : PyObject_SetAttrString(self, "_domain", domain);
+    return PyObject_SetAttrString(self, "inclusive", inclusive) < 0
+               ? -1
+               : PyObject_SetAttrString(self, "_domain", domain);
 }
 
 static PyObject *filter_pattern(PyObject *self, void *Py_UNUSED(closure)) {
@@ -87,7 +89,7 @@ static PyObject *domain_filter_domain(PyObject *self, void *Py_UNUSED(closure)) 
     return PyObject_GetAttrString(self, "_domain");
 }
 
-/* --- matching one trace ------------------------------------------------------------------------------------------------ */
+/* --- matching one trace --- */
 
 PyObject *raw_parts(PyObject *raw) {
     PyObject *parts = PySequence_Tuple(raw);
@@ -144,7 +146,8 @@ static int match_pair(PyObject *self, const char *method, PyObject *frame) {
     PyObject *tuple = PySequence_Tuple(frame);
     int result = -1;
     if (tuple != NULL && PyTuple_GET_SIZE(tuple) != 2)
-        PyErr_Format(PyExc_ValueError, "a frame is (filename, lineno), not %zd values", PyTuple_GET_SIZE(tuple));
+        PyErr_Format(PyExc_ValueError, "a frame is (filename, lineno), not %zd values",
+                     PyTuple_GET_SIZE(tuple));
     else if (tuple != NULL)
         result = truth_of(
             PyObject_CallMethod(self, method, "OO", PyTuple_GET_ITEM(tuple, 0), PyTuple_GET_ITEM(tuple, 1)));
@@ -206,7 +209,7 @@ static PyObject *base_match(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(raw))
     return NULL;
 }
 
-/* --- the types --------------------------------------------------------------------------------------------------------- */
+/* --- the types --- */
 
 static int filter_traverse(PyObject *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
@@ -226,13 +229,15 @@ static void filter_dealloc(PyObject *self) {
     object_dealloc(self, filter_clear);
 }
 
-PyDoc_STRVAR(base_doc, "BaseFilter(inclusive)\n--\n\n"
-                       "What all filters are. A subclass defines _match(trace) for a raw trace (domain, size, frames,\n"
-                       "total_nframe): whether it passes.");
-PyDoc_STRVAR(filter_doc,
-             "Filter(inclusive, filename_pattern, lineno=None, all_frames=False, domain=None)\n--\n\n"
-             "Includes or excludes traces by file name (a pattern of fnmatch), line and domain of the most recent\n"
-             "frame, or of any frame where all_frames is true. A suffix .pyc of the pattern means .py.");
+PyDoc_STRVAR(base_doc,
+             "BaseFilter(inclusive)\n--\n\n"
+             "What all filters are. A subclass defines _match(trace) for a raw trace (domain, size, frames,\n"
+             "total_nframe): whether it passes.");
+PyDoc_STRVAR(
+    filter_doc,
+    "Filter(inclusive, filename_pattern, lineno=None, all_frames=False, domain=None)\n--\n\n"
+    "Includes or excludes traces by file name (a pattern of fnmatch), line and domain of the most recent\n"
+    "frame, or of any frame where all_frames is true. A suffix .pyc of the pattern means .py.");
 PyDoc_STRVAR(domain_filter_doc, "DomainFilter(inclusive, domain)\n--\n\n"
                                 "Includes or excludes traces by their address space (domain).");
 
@@ -276,35 +281,32 @@ static PyMemberDef base_members[] = {
 };
 
 static PyType_Slot base_slots[] = {
-    {Py_tp_doc, (void *)base_doc},
-    {Py_tp_init, base_init},
-    {Py_tp_new, PyType_GenericNew},
-    {Py_tp_traverse, filter_traverse},
-    {Py_tp_clear, filter_clear},
-    {Py_tp_dealloc, filter_dealloc},
-    {Py_tp_methods, base_methods},
-    {Py_tp_getset, base_getset},
-    {Py_tp_members, base_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)base_doc},  {Py_tp_init, base_init},
+    {Py_tp_new, PyType_GenericNew}, {Py_tp_traverse, filter_traverse},
+    {Py_tp_clear, filter_clear},    {Py_tp_dealloc, filter_dealloc},
+    {Py_tp_methods, base_methods},  {Py_tp_getset, base_getset},
+    {Py_tp_members, base_members},  {0, NULL},
 };
 
 static PyType_Slot filter_slots[] = {
-    {Py_tp_doc, (void *)filter_doc},         {Py_tp_init, filter_init},     {Py_tp_traverse, filter_traverse},
-    {Py_tp_clear, filter_clear},             {Py_tp_dealloc, filter_dealloc}, {Py_tp_methods, filter_methods},
-    {Py_tp_getset, filter_getset},           {0, NULL},
+    {Py_tp_doc, (void *)filter_doc},   {Py_tp_init, filter_init},
+    {Py_tp_traverse, filter_traverse}, {Py_tp_clear, filter_clear},
+    {Py_tp_dealloc, filter_dealloc},   {Py_tp_methods, filter_methods},
+    {Py_tp_getset, filter_getset},     {0, NULL},
 };
 
 static PyType_Slot domain_filter_slots[] = {
-    {Py_tp_doc, (void *)domain_filter_doc},  {Py_tp_init, domain_filter_init}, {Py_tp_traverse, filter_traverse},
-    {Py_tp_clear, filter_clear},             {Py_tp_dealloc, filter_dealloc},  {Py_tp_methods, domain_filter_methods},
-    {Py_tp_getset, domain_filter_getset},    {0, NULL},
+    {Py_tp_doc, (void *)domain_filter_doc}, {Py_tp_init, domain_filter_init},
+    {Py_tp_traverse, filter_traverse},      {Py_tp_clear, filter_clear},
+    {Py_tp_dealloc, filter_dealloc},        {Py_tp_methods, domain_filter_methods},
+    {Py_tp_getset, domain_filter_getset},   {0, NULL},
 };
 
-#define FILTER_SPEC(type_name, type_slots)                                                                             \
-    {.name = type_name,                                                                                                \
-     .basicsize = sizeof(struct filter_object),                                                                        \
-     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,                                           \
-     .slots = type_slots}
+#define FILTER_SPEC(type_name, type_slots)                                                                   \
+    {                                                                                                        \
+        .name = type_name, .basicsize = sizeof(struct filter_object),                                        \
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, .slots = type_slots          \
+    }
 
 PyType_Spec base_filter_spec = FILTER_SPEC("memtally.BaseFilter", base_slots);
 PyType_Spec filter_spec = FILTER_SPEC("memtally.Filter", filter_slots);

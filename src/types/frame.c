@@ -1,7 +1,7 @@
 /* frame: class Frame, one line of a traceback and the function it is in.
  *
- * Holds the tuple (filename, lineno), or whatever its constructor was given, as the standard class does. The function
- * takes no part in equality, order and hash. Needs the GIL.
+ * Holds the tuple (filename, lineno), or whatever its constructor was given, as the standard class does. The
+ * function takes no part in equality, order and hash. Needs the GIL.
  */
 #include "types.h"
 
@@ -119,7 +119,8 @@ static PyMethodDef frame_methods[] = {
 static PyGetSetDef frame_getset[] = {
     {"filename", frame_filename, NULL, "File name (str); \"<unknown>\" where it could not be found.", NULL},
     {"lineno", frame_lineno, NULL, "Line number (int); 0 where it is not known.", NULL},
-    {"function", frame_function, NULL, "Qualified name of the function (str), or None where it is not known.", NULL},
+    {"function", frame_function, NULL, "Qualified name of the function (str), or None where it is not known.",
+     NULL},
     SLOT("_frame", struct frame, frame, NULL),
     SLOT("_function", struct frame, function, NULL),
     {NULL, NULL, NULL, NULL, NULL},

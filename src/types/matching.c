@@ -3,9 +3,9 @@
  *   filters --matchers_init--> matchers --+-- columns: a bitmap of file names each, the rest in the core
  *                                         +-- raw:     trace by trace
  *
- * A pattern is matched by fnmatch.fnmatch once per distinct file name; a matcher remembers the answers. A filter of
- * any other class, or with attributes of its own, is asked through its method _match. Needs the GIL, which is given
- * up while the core filters.
+ * A pattern is matched by fnmatch.fnmatch once per distinct file name; a matcher remembers the answers. A
+ * filter of any other class, or with attributes of its own, is asked through its method _match. Needs the
+ * GIL, which is given up while the core filters.
  */
 #include "types.h"
 
@@ -26,7 +26,7 @@ struct matchers {
     Py_ssize_t count;
 };
 
-/* --- making them ------------------------------------------------------------------------------------------------------- */
+/* --- making them --- */
 
 /* Has the filter the attributes of its class and no others? (A replaced method would be among them.) */
 static bool is_plain(struct state *state, PyObject *filter) {
@@ -52,7 +52,8 @@ static int matcher_init_by_name(struct matcher *self) {
     int all_frames = truth(self->filter, "all_frames");
     if (all_frames >= 0 && (module = PyImport_ImportModule("fnmatch")) != NULL &&
         (self->pattern = PyObject_GetAttrString(self->filter, "_filename_pattern")) != NULL &&
-        (self->lineno = PyObject_GetAttrString(self->filter, "lineno")) != NULL && (self->known = PyDict_New()) != NULL)
+        (self->lineno = PyObject_GetAttrString(self->filter, "lineno")) != NULL &&
+        (self->known = PyDict_New()) != NULL)
         self->fnmatch = PyObject_GetAttrString(module, "fnmatch");
     self->all_frames = all_frames > 0;
     Py_XDECREF(module);
@@ -101,7 +102,7 @@ static int matchers_init(struct state *state, struct matchers *self, PyObject *f
     return 0;
 }
 
-/* --- file names -------------------------------------------------------------------------------------------------------- */
+/* --- file names --- */
 
 static int ask_fnmatch(struct matcher *self, PyObject *filename) {
     PyObject *normal = normalize_filename(filename), *answer = NULL;
@@ -123,14 +124,16 @@ static int match_name(struct matcher *self, PyObject *filename) {
     return PyErr_Occurred() ? -1 : ask_fnmatch(self, filename);
 }
 
-/* --- raw traces -------------------------------------------------------------------------------------------------------- */
+/* --- raw traces --- */
 
 static int match_frame(struct matcher *self, PyObject *frame) {
     PyObject *tuple = PySequence_Tuple(frame);
     int result = -1;
     if (tuple != NULL && PyTuple_GET_SIZE(tuple) != 2)
-        PyErr_Format(PyExc_ValueError, "a frame is (filename, lineno), not %zd values", PyTuple_GET_SIZE(tuple));
-    else if (tuple != NULL && (result = match_name(self, PyTuple_GET_ITEM(tuple, 0))) > 0 && self->lineno != Py_None)
+        PyErr_Format(PyExc_ValueError, "a frame is (filename, lineno), not %zd values",
+                     PyTuple_GET_SIZE(tuple));
+    else if (tuple != NULL && (result = match_name(self, PyTuple_GET_ITEM(tuple, 0))) > 0 &&
+             self->lineno != Py_None)
         result = PyObject_RichCompareBool(PyTuple_GET_ITEM(tuple, 1), self->lineno, Py_EQ);
     Py_XDECREF(tuple);
     return result;
@@ -211,7 +214,7 @@ PyObject *filter_raw(struct state *state, PyObject *raw, PyObject *filters) {
     return kept;
 }
 
-/* --- columns ----------------------------------------------------------------------------------------------------------- */
+/* --- columns --- */
 
 /* A value to compare ids with: 1 set, 0 not a plain int. */
 static int id_value(PyObject *number, int64_t *value) {
@@ -284,7 +287,8 @@ static struct snapshot *keep_columns(struct matchers *matchers, struct names *na
 }
 
 /* Row by row, because some filter wants to see raw traces; the blocks of a row are equal. */
-static struct snapshot *keep_rows(const struct matchers *matchers, struct names *names, struct snapshot *columns) {
+static struct snapshot *keep_rows(const struct matchers *matchers, struct names *names,
+                                  struct snapshot *columns) {
     struct snapshot *kept = snapshot_new(&snapshots_account, columns->paths, columns->limit, columns->view);
     if (kept == NULL) {
         PyErr_NoMemory();
@@ -306,7 +310,8 @@ static struct snapshot *keep_rows(const struct matchers *matchers, struct names 
     return kept;
 }
 
-struct snapshot *filter_columns(struct state *state, struct names *names, struct snapshot *columns, PyObject *filters) {
+struct snapshot *filter_columns(struct state *state, struct names *names, struct snapshot *columns,
+                                PyObject *filters) {
     struct matchers matchers = {0};
     struct snapshot *kept = NULL;
     struct filter *list = PyMem_Calloc((size_t)PyList_GET_SIZE(filters) + 1, sizeof *list);

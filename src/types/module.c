@@ -1,7 +1,7 @@
 /* module: memtally._core: its functions, its types, its state.
  *
- * Lives in the main interpreter only, because the tracer is one for the process. Functions check their arguments,
- * call the engine (engine.h) and wrap what it gives. Needs the GIL.
+ * Lives in the main interpreter only, because the tracer is one for the process. Functions check their
+ * arguments, call the engine (engine.h) and wrap what it gives. Needs the GIL.
  */
 #include "types.h"
 
@@ -11,12 +11,13 @@ enum { MOST_FRAMES = UINT16_MAX };
 
 static struct state *module_state(PyObject *module) { return PyModule_GetState(module); }
 
-/* --- tracing ----------------------------------------------------------------------------------------------------------- */
+/* --- tracing --- */
 
-PyDoc_STRVAR(start_doc, "start($module, nframe=1, /)\n--\n\n"
-                        "Start tracing memory allocations; tracebacks keep the nframe most recent frames.\n\n"
-                        "Does nothing while tracing already. Raises ValueError where nframe is not in 1 .. 65535, and\n"
-                        "MemoryError. Call it from any thread.");
+PyDoc_STRVAR(start_doc,
+             "start($module, nframe=1, /)\n--\n\n"
+             "Start tracing memory allocations; tracebacks keep the nframe most recent frames.\n\n"
+             "Does nothing while tracing already. Raises ValueError where nframe is not in 1 .. 65535, and\n"
+             "MemoryError. Call it from any thread.");
 
 static PyObject *start(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *number = NULL;
@@ -57,16 +58,18 @@ static PyObject *clear_traces(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(u
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(get_traceback_limit_doc, "get_traceback_limit($module, /)\n--\n\n"
-                                      "Most frames kept of a traceback (int): what start() was given; 1 before.");
+PyDoc_STRVAR(get_traceback_limit_doc,
+             "get_traceback_limit($module, /)\n--\n\n"
+             "Most frames kept of a traceback (int): what start() was given; 1 before.");
 
 static PyObject *get_traceback_limit(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
     return PyLong_FromLong(engine_limit());
 }
 
-PyDoc_STRVAR(get_traced_memory_doc, "get_traced_memory($module, /)\n--\n\n"
-                                    "Tuple (current, peak): bytes of the traced blocks now, and the most there were\n"
-                                    "since start(), clear_traces() or reset_peak(). (0, 0) while not tracing.");
+PyDoc_STRVAR(get_traced_memory_doc,
+             "get_traced_memory($module, /)\n--\n\n"
+             "Tuple (current, peak): bytes of the traced blocks now, and the most there were\n"
+             "since start(), clear_traces() or reset_peak(). (0, 0) while not tracing.");
 
 static PyObject *get_traced_memory(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
     uint64_t current = 0, peak = 0;
@@ -74,8 +77,9 @@ static PyObject *get_traced_memory(PyObject *Py_UNUSED(module), PyObject *Py_UNU
     return Py_BuildValue("(KK)", (unsigned long long)current, (unsigned long long)peak);
 }
 
-PyDoc_STRVAR(reset_peak_doc, "reset_peak($module, /)\n--\n\n"
-                             "Set the peak of get_traced_memory() to the current size. Nothing while not tracing.");
+PyDoc_STRVAR(reset_peak_doc,
+             "reset_peak($module, /)\n--\n\n"
+             "Set the peak of get_traced_memory() to the current size. Nothing while not tracing.");
 
 static PyObject *reset_peak(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
     engine_reset_peak();
@@ -89,18 +93,21 @@ static PyObject *get_tracemalloc_memory(PyObject *Py_UNUSED(module), PyObject *P
     return PyLong_FromSize_t(engine_own_memory());
 }
 
-PyDoc_STRVAR(capabilities_doc, "capabilities($module, /)\n--\n\n"
-                               "New dict: what this interpreter lets the tracer do, by name; values are bool.");
+PyDoc_STRVAR(capabilities_doc,
+             "capabilities($module, /)\n--\n\n"
+             "New dict by name: what this interpreter lets the tracer do (bool), and how many\n"
+             "traces were lost for want of memory (int).");
 
 static PyObject *capabilities(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
     return engine_capabilities();
 }
 
-/* --- one object -------------------------------------------------------------------------------------------------------- */
+/* --- one object --- */
 
-PyDoc_STRVAR(get_object_traceback_doc, "get_object_traceback($module, /, obj)\n--\n\n"
-                                       "Traceback of where the object was allocated, or None where that was not\n"
-                                       "traced.");
+PyDoc_STRVAR(get_object_traceback_doc,
+             "get_object_traceback($module, /, obj)\n--\n\n"
+             "Traceback of where the object was allocated, or None where that was not\n"
+             "traced.");
 
 /* Traceback, None, or NULL with an exception set. */
 static PyObject *find_traceback(struct state *state, PyObject *object, bool keep_depth) {
@@ -127,8 +134,9 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *args, PyObject
     return find_traceback(module_state(module), object, false);
 }
 
-PyDoc_STRVAR(get_object_traceback_raw_doc, "_get_object_traceback($module, obj, /)\n--\n\n"
-                                           "The same as a tuple of (filename, lineno), most recent first, or None.");
+PyDoc_STRVAR(get_object_traceback_raw_doc,
+             "_get_object_traceback($module, obj, /)\n--\n\n"
+             "The same as a tuple of (filename, lineno), most recent first, or None.");
 
 static PyObject *get_object_traceback_raw(PyObject *module, PyObject *object) {
     PyObject *traceback = find_traceback(module_state(module), object, false);
@@ -140,10 +148,11 @@ static PyObject *get_object_traceback_raw(PyObject *module, PyObject *object) {
     return reversed;
 }
 
-/* --- snapshots --------------------------------------------------------------------------------------------------------- */
+/* --- snapshots --- */
 
-PyDoc_STRVAR(get_traces_doc, "_get_traces($module, /)\n--\n\n"
-                             "New list of raw traces (domain, size, frames, total_nframe); empty while not tracing.");
+PyDoc_STRVAR(get_traces_doc,
+             "_get_traces($module, /)\n--\n\n"
+             "New list of raw traces (domain, size, frames, total_nframe); empty while not tracing.");
 
 static PyObject *get_traces(PyObject *module, PyObject *Py_UNUSED(unused)) {
     if (!engine_is_tracing())
@@ -152,14 +161,14 @@ static PyObject *get_traces(PyObject *module, PyObject *Py_UNUSED(unused)) {
     if (columns == NULL)
         return NULL;
     struct names *names = names_for(module_state(module), columns->paths);
-    PyObject *list = names == NULL ? NULL : traces_list(names, columns);
+    PyObject *list = names == NULL ? NULL : rows_list(names, columns);
     Py_XDECREF(names);
     snapshot_release(columns);
     return list;
 }
 
-/* A function of the package, where a program (a test with mocks, say) put another in the place of ours; else NULL,
- * without an exception. New reference. */
+/* A function of the package, where a program (a test with mocks, say) put another in the place of ours; else
+ * NULL, without an exception. New reference. */
 static PyObject *replaced(struct state *state, const char *name, PyObject *own) {
     PyObject *modules = PyImport_GetModuleDict(), *found;
     PyObject *package = modules == NULL ? NULL : PyDict_GetItemWithError(modules, state->package_name);
@@ -211,13 +220,14 @@ static PyObject *snapshot_by_engine(struct state *state, enum view view) {
     return snapshot;
 }
 
-PyDoc_STRVAR(take_snapshot_doc,
-             "take_snapshot($module, /, view='live')\n--\n\n"
-             "Take a Snapshot of the traces of memory blocks.\n\n"
-             "view 'live' has the blocks that are allocated now; 'peak' what held the memory at the high-water mark\n"
-             "that get_traced_memory() tells; 'total' all that was allocated since start() or clear_traces(). A\n"
-             "'peak' or 'total' snapshot has one entry in `traces` for each traceback and domain. Raises\n"
-             "RuntimeError while not tracing, ValueError for another view. Call it from any thread.");
+PyDoc_STRVAR(
+    take_snapshot_doc,
+    "take_snapshot($module, /, view='live')\n--\n\n"
+    "Take a Snapshot of the traces of memory blocks.\n\n"
+    "view 'live' has the blocks that are allocated now; 'peak' what held the memory at the high-water mark\n"
+    "that get_traced_memory() tells; 'total' all that was allocated since start() or clear_traces(). A\n"
+    "'peak' or 'total' snapshot has one entry in `traces` for each traceback and domain. Raises\n"
+    "RuntimeError while not tracing, ValueError for another view. Call it from any thread.");
 
 static PyObject *take_snapshot(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"view", NULL};
@@ -229,19 +239,21 @@ static PyObject *take_snapshot(PyObject *module, PyObject *args, PyObject *kwarg
         return NULL;
     int on = tracing(state);
     if (on == 0)
-        PyErr_SetString(PyExc_RuntimeError, "the tracemalloc module must be tracing memory allocations to take a "
-                                            "snapshot");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the tracemalloc module must be tracing memory allocations to take a "
+                        "snapshot");
     if (on <= 0)
         return NULL;
     PyObject *get = view == VIEW_LIVE ? replaced(state, "_get_traces", state->own_get_traces) : NULL;
     if (get == NULL && !engine_is_tracing())
-        return PyErr_Format(PyExc_RuntimeError, "memtally is not tracing, although is_tracing() was made to say so");
+        return PyErr_Format(PyExc_RuntimeError,
+                            "memtally is not tracing, although is_tracing() was made to say so");
     PyObject *snapshot = get != NULL ? snapshot_by_replacement(state, get) : snapshot_by_engine(state, view);
     Py_XDECREF(get);
     return snapshot;
 }
 
-/* --- helpers of the standard module that programs know ------------------------------------------------------------------ */
+/* --- helpers of the standard module that programs know --- */
 
 static PyObject *format_size_function(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *size;
@@ -270,11 +282,12 @@ static PyMethodDef module_methods[] = {
     {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
     {"_get_object_traceback", get_object_traceback_raw, METH_O, get_object_traceback_raw_doc},
     {"_format_size", format_size_function, METH_VARARGS, "_format_size($module, size, sign, /)\n--\n\n"},
-    {"_normalize_filename", normalize_filename_function, METH_O, "_normalize_filename($module, filename, /)\n--\n\n"},
+    {"_normalize_filename", normalize_filename_function, METH_O,
+     "_normalize_filename($module, filename, /)\n--\n\n"},
     {NULL, NULL, 0, NULL},
 };
 
-/* --- making the module -------------------------------------------------------------------------------------------------- */
+/* --- making the module --- */
 
 static int add_type(PyObject *module, PyTypeObject **place, PyType_Spec *spec, PyTypeObject *base) {
     *place = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, (PyObject *)base);
@@ -293,16 +306,17 @@ static int add_types(PyObject *module, struct state *state) {
                    add_type(module, &state->snapshot_type, &snapshot_spec, NULL) < 0 ||
                    add_type(module, &state->base_filter_type, &base_filter_spec, NULL) < 0 ||
                    add_type(module, &state->filter_type, &filter_spec, state->base_filter_type) < 0 ||
-                   add_type(module, &state->domain_filter_type, &domain_filter_spec, state->base_filter_type) < 0
+                   add_type(module, &state->domain_filter_type, &domain_filter_spec,
+                            state->base_filter_type) < 0
                ? -1
                : 0;
 }
 
 static int publish_types(PyObject *module, const struct state *state) {
-    PyTypeObject *const types[] = {state->frame_type,          state->traceback_type,   state->trace_type,
-                                   state->traces_type,         state->statistic_type,   state->statistic_diff_type,
-                                   state->snapshot_type,       state->base_filter_type, state->filter_type,
-                                   state->domain_filter_type};
+    PyTypeObject *const types[] = {
+        state->frame_type,     state->traceback_type,      state->trace_type,    state->traces_type,
+        state->statistic_type, state->statistic_diff_type, state->snapshot_type, state->base_filter_type,
+        state->filter_type,    state->domain_filter_type};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (PyModule_AddType(module, types[i]) < 0)
             return -1;
@@ -371,8 +385,9 @@ static int remember_own(PyObject *module, struct state *state) {
 static int module_exec(PyObject *module) {
     struct state *state = module_state(module);
     if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-        PyErr_SetString(PyExc_ImportError, "memtally traces the whole process and can be imported in the main "
-                                           "interpreter only");
+        PyErr_SetString(PyExc_ImportError,
+                        "memtally traces the whole process and can be imported in the main "
+                        "interpreter only");
         return -1;
     }
     if (add_types(module, state) < 0 || publish_types(module, state) < 0 || make_sequences(state) < 0 ||

@@ -1,14 +1,14 @@
 /* names: file and function names of call paths as Python strings, each decoded at most once.
  *
- * Shared by all snapshots and tracebacks of the same call paths, and kept alive by them. Owns a reference to the
- * call paths and the strings made so far; strings and pairs of strings and numbers form no cycles, so the collector
- * need not know this type. Needs the GIL.
+ * Shared by all snapshots and tracebacks of the same call paths, and kept alive by them. Owns a reference to
+ * the call paths and the strings made so far; strings and pairs of strings and numbers form no cycles, so the
+ * collector need not know this type. Needs the GIL.
  */
 #include "types.h"
 
 #include <string.h>
 
-PyObject *names_decode(const struct callpaths *paths, uint32_t id) {
+static PyObject *names_decode(const struct callpaths *paths, uint32_t id) {
     struct string name = strtab_get(&paths->strings, id);
     return PyUnicode_DecodeUTF8(name.bytes, (Py_ssize_t)name.length, "surrogatepass");
 }
@@ -84,7 +84,8 @@ PyObject *names_pair(struct names *names, uint32_t id) {
     if (file != NULL && line != NULL)
         tuple = PyTuple_Pack(2, file, line);
     Py_XDECREF(line);
-    /* making a tuple may run the collector, and with it code that comes here for the same one or moves the array */
+    /* making a tuple may run the collector, and with it code that comes here for the same one or moves the
+     * array */
     Py_XSETREF(names->pairs[id], tuple);
     return tuple;
 }

@@ -1,7 +1,8 @@
-/* plain: statistics of raw traces that do not fit columns: any objects that can be added, compared and hashed.
+/* plain: statistics of raw traces that do not fit columns: any objects that can be added, compared and
+ * hashed.
  *
- * One trace after the other into a dictionary Traceback -> Statistic, sorted by Python's own sort. Slow, exact for
- * unlimited numbers, and as tolerant as the standard module. Needs the GIL.
+ * One trace after the other into a dictionary Traceback -> Statistic, sorted by Python's own sort. Slow,
+ * exact for unlimited numbers, and as tolerant as the standard module. Needs the GIL.
  */
 #include "types.h"
 
@@ -87,7 +88,8 @@ static int count_all_frames(struct state *state, PyObject *groups, PyObject *par
     return PyErr_Occurred() ? -1 : result;
 }
 
-static int count_trace(struct state *state, PyObject *groups, PyObject *trace, enum key key, bool cumulative) {
+static int count_trace(struct state *state, PyObject *groups, PyObject *trace, enum key key,
+                       bool cumulative) {
     PyObject *parts = raw_parts(trace), *frames = NULL;
     int result = -1;
     if (parts != NULL && cumulative)
@@ -118,7 +120,8 @@ static PyObject *plain_groups(struct state *state, PyObject *raw, enum key key, 
 /* list.sort(reverse=True, key=type._sort_key); steals the list. */
 static PyObject *sorted(PyObject *list, PyTypeObject *type) {
     PyObject *key = NULL, *sort = NULL, *none = NULL, *arguments = PyTuple_New(0), *options = NULL;
-    if (list != NULL && arguments != NULL && (key = PyObject_GetAttrString((PyObject *)type, "_sort_key")) != NULL &&
+    if (list != NULL && arguments != NULL &&
+        (key = PyObject_GetAttrString((PyObject *)type, "_sort_key")) != NULL &&
         (options = Py_BuildValue("{sOsO}", "reverse", Py_True, "key", key)) != NULL &&
         (sort = PyObject_GetAttrString(list, "sort")) != NULL)
         none = PyObject_Call(sort, arguments, options);
@@ -139,7 +142,7 @@ PyObject *plain_statistics(struct state *state, PyObject *raw, enum key key, boo
     return sorted(list, state->statistic_type);
 }
 
-/* --- comparing --------------------------------------------------------------------------------------------------------- */
+/* --- comparing --- */
 
 /* What changed for one key; `now` or `old` is NULL where it is not there. */
 static PyObject *difference(struct state *state, struct statistic *now, struct statistic *old) {
@@ -156,8 +159,8 @@ static PyObject *difference(struct state *state, struct statistic *now, struct s
         count_diff = PyNumber_Negative(old->count);
     }
     if (zero != NULL && size_diff != NULL && count_diff != NULL)
-        result = statistic_new(state->statistic_diff_type, either->traceback, now != NULL ? now->size : zero, size_diff,
-                               now != NULL ? now->count : zero, count_diff);
+        result = statistic_new(state->statistic_diff_type, either->traceback, now != NULL ? now->size : zero,
+                               size_diff, now != NULL ? now->count : zero, count_diff);
     Py_XDECREF(zero);
     Py_XDECREF(size_diff);
     Py_XDECREF(count_diff);
@@ -187,7 +190,8 @@ static int append_differences(struct state *state, PyObject *list, PyObject *now
     return 0;
 }
 
-PyObject *plain_compare(struct state *state, PyObject *raw, PyObject *old_raw, enum key key, bool cumulative) {
+PyObject *plain_compare(struct state *state, PyObject *raw, PyObject *old_raw, enum key key,
+                        bool cumulative) {
     PyObject *now = plain_groups(state, raw, key, cumulative), *old = NULL, *list = NULL;
     if (now != NULL && (old = plain_groups(state, old_raw, key, cumulative)) != NULL &&
         (list = PyList_New(0)) != NULL && append_differences(state, list, now, old) < 0)

@@ -1,4 +1,5 @@
-/* slots: attributes, pickling, comparison and life of objects that behave as instances of classes with __slots__.
+/* slots: attributes, pickling, comparison and life of objects that behave as instances of classes with
+ * __slots__.
  *
  * A slot is a PyObject * in the object's struct: NULL reads as AttributeError; it may be set and deleted.
  * Owns nothing. Needs the GIL.
@@ -61,7 +62,7 @@ int missing_argument(const char *function, const char *argument) {
     return -1;
 }
 
-/* --- pickling and copying --------------------------------------------------------------------------------------- */
+/* --- pickling and copying --- */
 
 static PyObject *collect_slots(PyObject *self, PyObject *names) {
     PyObject *slots = PyDict_New(), *value = NULL;
@@ -114,7 +115,7 @@ PyObject *slots_reduce(PyObject *self, PyObject *Py_UNUSED(unused)) {
     return result;
 }
 
-/* --- comparison --------------------------------------------------------------------------------------------------- */
+/* --- comparison --- */
 
 PyObject *equal_objects(PyObject *a, PyObject *b, int op) {
     if (op != Py_EQ && op != Py_NE)
@@ -123,7 +124,8 @@ PyObject *equal_objects(PyObject *a, PyObject *b, int op) {
     return equal < 0 ? NULL : PyBool_FromLong(equal == (op == Py_EQ));
 }
 
-/* Python derives <=, > and >= from < and == in this way; it shows with values that are not totally ordered. */
+/* Python derives <=, > and >= from < and == in this way; it shows with values that are not totally ordered.
+ */
 PyObject *order_objects(PyObject *a, PyObject *b, int op) {
     if (op == Py_EQ || op == Py_NE)
         return equal_objects(a, b, op);

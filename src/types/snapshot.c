@@ -1,15 +1,15 @@
 /* snapshot: class Snapshot: what was allocated where, at one moment.
  *
- * Keeps `traces` and `traceback_limit` in its dictionary, as the standard class does; the columns belong to the
- * sequence in `traces`. Methods turn raw traces into columns for the time of the call (they may be changed between
- * two calls) and hand what does not fit to plain.c. Needs the GIL.
+ * Keeps `traces` and `traceback_limit` in its dictionary, as the standard class does; the columns belong to
+ * the sequence in `traces`. Methods turn raw traces into columns for the time of the call (they may be
+ * changed between two calls) and hand what does not fit to plain.c. Needs the GIL.
  */
 #include "types.h"
 
 #include <string.h>
 
 struct snapshot_object {
-    PyObject_HEAD
+    PyObject ob_base;
     PyObject *dict, *weakrefs;
 };
 
@@ -36,7 +36,8 @@ static PyObject *snapshot_around(struct state *state, PyObject *traces, PyObject
     return self;
 }
 
-PyObject *snapshot_from_columns(struct state *state, struct names *names, struct snapshot *columns, PyObject *limit) {
+PyObject *snapshot_from_columns(struct state *state, struct names *names, struct snapshot *columns,
+                                PyObject *limit) {
     return snapshot_around(state, traces_from_columns(state, names, columns), limit);
 }
 
@@ -58,7 +59,7 @@ static int snapshot_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     return result;
 }
 
-/* --- one side of an operation ------------------------------------------------------------------------------------------ */
+/* --- one side of an operation --- */
 
 /* The traces of a snapshot, as columns where that is possible, else as raw traces. */
 struct side {
@@ -85,7 +86,8 @@ static int side_from_raw(struct state *state, struct side *self, PyObject *raw) 
 static int side_init(struct state *state, struct side *self, PyObject *snapshot) {
     PyObject *traces = PyObject_GetAttrString(snapshot, "traces"), *raw = NULL;
     int result = -1;
-    if (traces != NULL && PyObject_TypeCheck(traces, state->traces_type) && ((struct traces *)traces)->columns != NULL) {
+    if (traces != NULL && PyObject_TypeCheck(traces, state->traces_type) &&
+        ((struct traces *)traces)->columns != NULL) {
         struct traces *own = (struct traces *)traces;
         snapshot_retain(self->columns = own->columns);
         self->names = (struct names *)Py_NewRef((PyObject *)own->names);
@@ -101,11 +103,11 @@ static int side_init(struct state *state, struct side *self, PyObject *snapshot)
 /* From columns to raw traces. */
 static int side_to_raw(struct side *self) {
     if (self->raw == NULL)
-        self->raw = traces_list(self->names, self->columns);
+        self->raw = rows_list(self->names, self->columns);
     return self->raw == NULL ? -1 : 0;
 }
 
-/* --- statistics -------------------------------------------------------------------------------------------------------- */
+/* --- statistics --- */
 
 static int key_from_name(PyObject *name, bool cumulative, enum key *key) {
     static const char *const names[] = {"filename", "lineno", "function", "traceback", "domain"};
@@ -124,7 +126,8 @@ static int key_from_name(PyObject *name, bool cumulative, enum key *key) {
 }
 
 /* key_type is called group_by by programs from before 3.5. */
-static int choose_key(const char *function, PyObject *key_type, PyObject *group_by, int cumulative, enum key *key) {
+static int choose_key(const char *function, PyObject *key_type, PyObject *group_by, int cumulative,
+                      enum key *key) {
     if (key_type != NULL && group_by != NULL) {
         PyErr_Format(PyExc_TypeError, "%s() takes key_type or group_by, not both", function);
         return -1;
@@ -139,7 +142,8 @@ static PyObject *snapshot_statistics(PyObject *self, PyObject *args, PyObject *k
     PyObject *key_type = NULL, *group_by = NULL, *result = NULL;
     int cumulative = 0;
     enum key key;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Op$O:statistics", keywords, &key_type, &cumulative, &group_by) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Op$O:statistics", keywords, &key_type, &cumulative,
+                                     &group_by) ||
         choose_key("statistics", key_type, group_by, cumulative, &key) < 0)
         return NULL;
     struct state *state = state_of(self);
@@ -151,7 +155,8 @@ static PyObject *snapshot_statistics(PyObject *self, PyObject *args, PyObject *k
     return result;
 }
 
-static PyObject *compare_sides(struct state *state, struct side *now, struct side *old, enum key key, bool cumulative) {
+static PyObject *compare_sides(struct state *state, struct side *now, struct side *old, enum key key,
+                               bool cumulative) {
     if (now->columns != NULL && old->columns != NULL)
         return statistics_compare(state, now->names, now->columns, old->names, old->columns, key, cumulative);
     if (side_to_raw(now) < 0 || side_to_raw(old) < 0)
@@ -172,8 +177,8 @@ static PyObject *snapshot_compare_to(PyObject *self, PyObject *args, PyObject *k
     PyObject *old_snapshot, *key_type = NULL, *group_by = NULL, *result = NULL;
     int cumulative = 0;
     enum key key;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Op$O:compare_to", keywords, &old_snapshot, &key_type, &cumulative,
-                                     &group_by) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Op$O:compare_to", keywords, &old_snapshot, &key_type,
+                                     &cumulative, &group_by) ||
         choose_key("compare_to", key_type, group_by, cumulative, &key) < 0)
         return NULL;
     struct state *state = state_of(self);
@@ -186,9 +191,10 @@ static PyObject *snapshot_compare_to(PyObject *self, PyObject *args, PyObject *k
     return result;
 }
 
-/* --- filters ----------------------------------------------------------------------------------------------------------- */
+/* --- filters --- */
 
-static PyObject *filtered_columns(struct state *state, struct traces *traces, PyObject *filters, PyObject *limit) {
+static PyObject *filtered_columns(struct state *state, struct traces *traces, PyObject *filters,
+                                  PyObject *limit) {
     struct names *names = (struct names *)Py_NewRef((PyObject *)traces->names);
     struct snapshot *columns = traces->columns, *kept;
     snapshot_retain(columns);
@@ -222,7 +228,8 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *args, PyObject
     if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:filter_traces", keywords, &filters))
         return NULL;
     if (Py_TYPE(filters)->tp_iter == NULL)
-        return PyErr_Format(PyExc_TypeError, "filters must be a list of filters, not %.200s", Py_TYPE(filters)->tp_name);
+        return PyErr_Format(PyExc_TypeError, "filters must be a list of filters, not %.200s",
+                            Py_TYPE(filters)->tp_name);
     int any = PyObject_IsTrue(filters);
     if (any < 0 || (any && (list = PySequence_List(filters)) == NULL))
         return NULL;
@@ -237,7 +244,7 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *args, PyObject
     return result;
 }
 
-/* --- the type ---------------------------------------------------------------------------------------------------------- */
+/* --- the type --- */
 
 static PyObject *snapshot_view(PyObject *self, void *Py_UNUSED(closure)) {
     struct state *state = state_of(self);
@@ -269,38 +276,46 @@ static void snapshot_dealloc(PyObject *self) {
     object_dealloc(self, snapshot_clear);
 }
 
-PyDoc_STRVAR(snapshot_doc,
-             "Snapshot(traces, traceback_limit)\n--\n\n"
-             "What was allocated where, at one moment; take_snapshot() makes one.\n\n"
-             "traces is a sequence of raw traces (domain, size, frames[, total_nframe]), where frames is a tuple of\n"
-             "(filename, lineno) from the most recent to the oldest; it is kept as it is. Traces with other numbers\n"
-             "than real blocks have (negative, fractions, beyond 64 bits) or without frames work as they do in the\n"
-             "standard module: more slowly. A snapshot may be used from several threads at once.");
-PyDoc_STRVAR(statistics_doc,
-             "statistics($self, /, key_type, cumulative=False)\n--\n\n"
-             "List of Statistic, biggest first: by size, count and traceback.\n\n"
-             "key_type is 'filename', 'lineno', 'function', 'traceback' or 'domain'. With cumulative, blocks count for\n"
-             "all frames of their tracebacks ('filename', 'lineno' and 'function' only). Raises ValueError for any\n"
-             "other key_type. The older name group_by of key_type is accepted.");
-PyDoc_STRVAR(compare_to_doc,
-             "compare_to($self, /, old_snapshot, key_type, cumulative=False)\n--\n\n"
-             "List of StatisticDiff against an older snapshot, biggest change first: by abs(size_diff), size,\n"
-             "abs(count_diff), count and traceback. key_type and cumulative are those of statistics().");
-PyDoc_STRVAR(filter_traces_doc,
-             "filter_traces($self, /, filters)\n--\n\n"
-             "New snapshot of the traces that pass the filters (an iterable of Filter and DomainFilter): any inclusive\n"
-             "one, if there are some, and all exclusive ones. Without filters, a copy.");
-PyDoc_STRVAR(dump_doc, "dump($self, /, filename)\n--\n\n"
-                       "Write the snapshot to a file, completely or not at all: it is written beside, flushed and\n"
-                       "renamed. Attributes of your own are kept where they are None, bool, int, float, str or lists\n"
-                       "and dicts of them; others raise TypeError. Raises OSError where the file cannot be written.");
-PyDoc_STRVAR(load_doc, "load(filename)\n--\n\n"
-                       "Read a snapshot from a file that dump() wrote. Nothing in a file is ever executed; ValueError\n"
-                       "says what is wrong with it, and at which byte.");
+PyDoc_STRVAR(
+    snapshot_doc,
+    "Snapshot(traces, traceback_limit)\n--\n\n"
+    "What was allocated where, at one moment; take_snapshot() makes one.\n\n"
+    "traces is a sequence of raw traces (domain, size, frames[, total_nframe]), where frames is a tuple of\n"
+    "(filename, lineno) from the most recent to the oldest; it is kept as it is. Traces with other numbers\n"
+    "than real blocks have (negative, fractions, beyond 64 bits) or without frames work as they do in the\n"
+    "standard module: more slowly. A snapshot may be used from several threads at once.");
+PyDoc_STRVAR(
+    statistics_doc,
+    "statistics($self, /, key_type, cumulative=False)\n--\n\n"
+    "List of Statistic, biggest first: by size, count and traceback.\n\n"
+    "key_type is 'filename', 'lineno', 'function', 'traceback' or 'domain'. With cumulative, blocks count "
+    "for\n"
+    "all frames of their tracebacks ('filename', 'lineno' and 'function' only). Raises ValueError for any\n"
+    "other key_type. The older name group_by of key_type is accepted.");
+PyDoc_STRVAR(
+    compare_to_doc,
+    "compare_to($self, /, old_snapshot, key_type, cumulative=False)\n--\n\n"
+    "List of StatisticDiff against an older snapshot, biggest change first: by abs(size_diff), size,\n"
+    "abs(count_diff), count and traceback. key_type and cumulative are those of statistics().");
+PyDoc_STRVAR(filter_traces_doc, "filter_traces($self, /, filters)\n--\n\n"
+                                "New snapshot of the traces that pass the filters (an iterable of Filter and "
+                                "DomainFilter): any inclusive\n"
+                                "one, if there are some, and all exclusive ones. Without filters, a copy.");
+PyDoc_STRVAR(dump_doc,
+             "dump($self, /, filename)\n--\n\n"
+             "Write the snapshot to a file, completely or not at all: it is written beside, flushed and\n"
+             "renamed. Attributes of your own are kept where they are None, bool, int, float, str or lists\n"
+             "and dicts of them; others raise TypeError. Raises OSError where the file cannot be written.");
+PyDoc_STRVAR(load_doc,
+             "load(filename)\n--\n\n"
+             "Read a snapshot from a file that dump() wrote. Nothing in a file is ever executed; ValueError\n"
+             "says what is wrong with it, and at which byte.");
 
 static PyMethodDef snapshot_methods[] = {
-    {"statistics", (PyCFunction)(void (*)(void))snapshot_statistics, METH_VARARGS | METH_KEYWORDS, statistics_doc},
-    {"compare_to", (PyCFunction)(void (*)(void))snapshot_compare_to, METH_VARARGS | METH_KEYWORDS, compare_to_doc},
+    {"statistics", (PyCFunction)(void (*)(void))snapshot_statistics, METH_VARARGS | METH_KEYWORDS,
+     statistics_doc},
+    {"compare_to", (PyCFunction)(void (*)(void))snapshot_compare_to, METH_VARARGS | METH_KEYWORDS,
+     compare_to_doc},
     {"filter_traces", (PyCFunction)(void (*)(void))snapshot_filter_traces, METH_VARARGS | METH_KEYWORDS,
      filter_traces_doc},
     {"dump", (PyCFunction)(void (*)(void))snapshot_dump, METH_VARARGS | METH_KEYWORDS, dump_doc},
@@ -324,16 +339,11 @@ static PyMemberDef snapshot_members[] = {
 };
 
 static PyType_Slot snapshot_slots[] = {
-    {Py_tp_doc, (void *)snapshot_doc},
-    {Py_tp_init, snapshot_init},
-    {Py_tp_new, PyType_GenericNew},
-    {Py_tp_traverse, snapshot_traverse},
-    {Py_tp_clear, snapshot_clear},
-    {Py_tp_dealloc, snapshot_dealloc},
-    {Py_tp_methods, snapshot_methods},
-    {Py_tp_getset, snapshot_getset},
-    {Py_tp_members, snapshot_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)snapshot_doc}, {Py_tp_init, snapshot_init},
+    {Py_tp_new, PyType_GenericNew},    {Py_tp_traverse, snapshot_traverse},
+    {Py_tp_clear, snapshot_clear},     {Py_tp_dealloc, snapshot_dealloc},
+    {Py_tp_methods, snapshot_methods}, {Py_tp_getset, snapshot_getset},
+    {Py_tp_members, snapshot_members}, {0, NULL},
 };
 
 PyType_Spec snapshot_spec = {

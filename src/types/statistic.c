@@ -1,7 +1,7 @@
 /* statistic: classes Statistic and StatisticDiff, and lists of them made from the core's groups and changes.
  *
- * Size and count are ordinary attributes; the traceback of a statistic made from columns is made at the first look.
- * Needs the GIL, which is given up while the core adds up.
+ * Size and count are ordinary attributes; the traceback of a statistic made from columns is made at the first
+ * look. Needs the GIL, which is given up while the core adds up.
  */
 #include "types.h"
 
@@ -22,7 +22,7 @@ PyObject *statistic_new(PyTypeObject *type, PyObject *traceback, PyObject *size,
     return object;
 }
 
-/* --- from columns -------------------------------------------------------------------------------------------------- */
+/* --- from columns --- */
 
 static struct place place_of(const struct group *group, enum key key, uint32_t limit) {
     struct place place = {.kind = PLACE_LINE};
@@ -31,7 +31,8 @@ static struct place place_of(const struct group *group, enum key key, uint32_t l
         place.domain = group->domain;
     } else if (group->frames == 0) {
         place.kind = PLACE_EMPTY;
-    } else if (key == KEY_TRACEBACK) { /* total_nframe stays unknown: blocks of different depths may be in here */
+    } else if (key ==
+               KEY_TRACEBACK) { /* total_nframe stays unknown: blocks of different depths may be in here */
         place.kind = PLACE_PATH;
         place.path.node = group->node;
         place.path.limit = limit;
@@ -43,8 +44,8 @@ static struct place place_of(const struct group *group, enum key key, uint32_t l
     return place;
 }
 
-static struct statistic *lazy_statistic(PyTypeObject *type, struct names *names, const struct group *group, enum key key,
-                                        uint32_t limit) {
+static struct statistic *lazy_statistic(PyTypeObject *type, struct names *names, const struct group *group,
+                                        enum key key, uint32_t limit) {
     struct statistic *self = (struct statistic *)object_new_untracked(type, sizeof *self);
     if (self == NULL)
         return NULL;
@@ -57,7 +58,8 @@ static struct statistic *lazy_statistic(PyTypeObject *type, struct names *names,
     return self;
 }
 
-static PyObject *list_of_groups(struct state *state, struct names *names, const struct groups *groups, enum key key) {
+static PyObject *list_of_groups(struct state *state, struct names *names, const struct groups *groups,
+                                enum key key) {
     PyObject *list = PyList_New((Py_ssize_t)groups->count);
     for (size_t i = 0; list != NULL && i < groups->count; i++) {
         struct statistic *statistic = lazy_statistic(state->statistic_type, names, &groups->items[i], key,
@@ -94,9 +96,8 @@ static PyObject *list_of_changes(struct state *state, struct names *now, struct 
         const struct snapshot *side = change->of_old ? changes->old.snapshot : changes->now.snapshot;
         struct statistic *statistic = lazy_statistic(state->statistic_diff_type, change->of_old ? old : now,
                                                      &change->group, key, side->limit);
-        if (statistic != NULL &&
-            ((statistic->size_diff = PyLong_FromLongLong(change->size_diff)) == NULL ||
-             (statistic->count_diff = PyLong_FromLongLong(change->count_diff)) == NULL))
+        if (statistic != NULL && ((statistic->size_diff = PyLong_FromLongLong(change->size_diff)) == NULL ||
+                                  (statistic->count_diff = PyLong_FromLongLong(change->count_diff)) == NULL))
             Py_CLEAR(statistic);
         if (statistic == NULL)
             Py_CLEAR(list);
@@ -122,7 +123,7 @@ PyObject *statistics_compare(struct state *state, struct names *now_names, struc
     return list;
 }
 
-/* --- attributes ------------------------------------------------------------------------------------------------------ */
+/* --- attributes --- */
 
 /* Borrowed. */
 static PyObject *statistic_traceback(PyObject *object) {
@@ -204,7 +205,8 @@ static PyObject *statistic_repr(PyObject *self) {
 }
 
 static PyObject *diff_repr(PyObject *self) {
-    return format_text("<StatisticDiff traceback=%r size=%i (%+i) count=%i (%+i)>", attributes(self, diff_names));
+    return format_text("<StatisticDiff traceback=%r size=%i (%+i) count=%i (%+i)>",
+                       attributes(self, diff_names));
 }
 
 /* Appends the average size where there is a count; steals text. */
@@ -229,8 +231,8 @@ static PyObject *statistic_str(PyObject *self) {
     PyObject *traceback = PyTuple_GET_ITEM(values, 0), *size = PyTuple_GET_ITEM(values, 1);
     PyObject *count = PyTuple_GET_ITEM(values, 2);
     if ((size_text = format_size(size, false)) != NULL)
-        result = with_average(format_text("%s: size=%s, count=%i", PyTuple_Pack(3, traceback, size_text, count)), size,
-                              count);
+        result = with_average(
+            format_text("%s: size=%s, count=%i", PyTuple_Pack(3, traceback, size_text, count)), size, count);
     Py_XDECREF(size_text);
     Py_DECREF(values);
     return result;
@@ -244,9 +246,10 @@ static PyObject *diff_str(PyObject *self) {
     PyObject *count = PyTuple_GET_ITEM(values, 3), *count_diff = PyTuple_GET_ITEM(values, 4);
     if ((size_text = format_size(size, false)) != NULL &&
         (diff_text = format_size(PyTuple_GET_ITEM(values, 2), true)) != NULL)
-        result = with_average(format_text("%s: size=%s (%s), count=%i (%+i)",
-                                          PyTuple_Pack(5, traceback, size_text, diff_text, count, count_diff)),
-                              size, count);
+        result = with_average(
+            format_text("%s: size=%s (%s), count=%i (%+i)",
+                        PyTuple_Pack(5, traceback, size_text, diff_text, count, count_diff)),
+            size, count);
     Py_XDECREF(size_text);
     Py_XDECREF(diff_text);
     Py_DECREF(values);
@@ -273,10 +276,11 @@ static PyObject *diff_sort_key(PyObject *self, PyObject *Py_UNUSED(unused)) {
     return key;
 }
 
-/* --- the types ------------------------------------------------------------------------------------------------------- */
+/* --- the types --- */
 
 static void set_fields(struct statistic *self, PyObject *const values[5]) {
-    PyObject **const fields[] = {&self->traceback, &self->size, &self->count, &self->size_diff, &self->count_diff};
+    PyObject **const fields[] = {&self->traceback, &self->size, &self->count, &self->size_diff,
+                                 &self->count_diff};
     for (int i = 0; i < 5; i++) {
         Py_XINCREF(values[i]);
         Py_XSETREF(*fields[i], values[i]);
@@ -287,7 +291,8 @@ static void set_fields(struct statistic *self, PyObject *const values[5]) {
 static int statistic_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"traceback", "size", "count", NULL};
     PyObject *values[5] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO:Statistic", keywords, &values[0], &values[1], &values[2]))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO:Statistic", keywords, &values[0], &values[1],
+                                     &values[2]))
         return -1;
     set_fields((struct statistic *)self, values);
     return 0;
@@ -296,8 +301,8 @@ static int statistic_init(PyObject *self, PyObject *args, PyObject *kwargs) {
 static int diff_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"traceback", "size", "size_diff", "count", "count_diff", NULL};
     PyObject *values[5] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO:StatisticDiff", keywords, &values[0], &values[1], &values[3],
-                                     &values[2], &values[4]))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO:StatisticDiff", keywords, &values[0], &values[1],
+                                     &values[3], &values[2], &values[4]))
         return -1;
     set_fields((struct statistic *)self, values);
     return 0;
@@ -327,9 +332,11 @@ static int statistic_clear(PyObject *object) {
 
 static void statistic_dealloc(PyObject *self) { object_dealloc(self, statistic_clear); }
 
-#define TRACEBACK_ATTRIBUTE                                                                                            \
-    {"traceback", get_traceback, set_traceback, "Where the blocks were allocated (Traceback).",                        \
-     SLOT_CLOSURE("traceback", struct statistic, traceback)}
+#define TRACEBACK_ATTRIBUTE                                                                                  \
+    {                                                                                                        \
+        "traceback", get_traceback, set_traceback, "Where the blocks were allocated (Traceback).",           \
+            SLOT_CLOSURE("traceback", struct statistic, traceback)                                           \
+    }
 
 static PyMethodDef statistic_methods[] = {
     {"_sort_key", statistic_sort_key, METH_NOARGS, NULL},
@@ -352,19 +359,23 @@ static PyGetSetDef statistic_getset[] = {
 
 static PyGetSetDef diff_getset[] = {
     TRACEBACK_ATTRIBUTE,
-    SLOT("size", struct statistic, size, "Total size in the new snapshot in bytes (int); 0 where all are gone."),
+    SLOT("size", struct statistic, size,
+         "Total size in the new snapshot in bytes (int); 0 where all are gone."),
     SLOT("size_diff", struct statistic, size_diff, "Change of the total size in bytes (int)."),
-    SLOT("count", struct statistic, count, "Number of blocks in the new snapshot (int); 0 where all are gone."),
+    SLOT("count", struct statistic, count,
+         "Number of blocks in the new snapshot (int); 0 where all are gone."),
     SLOT("count_diff", struct statistic, count_diff, "Change of the number of blocks (int)."),
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyDoc_STRVAR(statistic_doc, "Statistic(traceback, size, count)\n--\n\n"
-                            "The memory blocks of one traceback, line, file or function: size in bytes, and count.");
+PyDoc_STRVAR(statistic_doc,
+             "Statistic(traceback, size, count)\n--\n\n"
+             "The memory blocks of one traceback, line, file or function: size in bytes, and count.");
 
-PyDoc_STRVAR(diff_doc, "StatisticDiff(traceback, size, size_diff, count, count_diff)\n--\n\n"
-                       "How the memory blocks of one traceback, line, file or function differ between two snapshots;\n"
-                       "sizes in bytes.");
+PyDoc_STRVAR(diff_doc,
+             "StatisticDiff(traceback, size, size_diff, count, count_diff)\n--\n\n"
+             "How the memory blocks of one traceback, line, file or function differ between two snapshots;\n"
+             "sizes in bytes.");
 
 static PyType_Slot statistic_slots[] = {
     {Py_tp_doc, (void *)statistic_doc},

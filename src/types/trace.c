@@ -1,7 +1,7 @@
 /* trace: class Trace, one memory block.
  *
- * Either holds its raw tuple, as the standard class does, or size and domain from columns and a traceback that the
- * blocks of one row share; the tuple is then made when something asks for it. Needs the GIL.
+ * Either holds its raw tuple, as the standard class does, or size and domain from columns and a traceback
+ * that the blocks of one row share; the tuple is then made when something asks for it. Needs the GIL.
  */
 #include "types.h"
 
@@ -32,7 +32,8 @@ PyObject *trace_raw(struct trace *self) {
     PyObject *frames = traceback_frames(self->traceback);
     if (frames != NULL && (reversed = tuple_reversed(frames)) != NULL &&
         (total = PyObject_GetAttrString((PyObject *)self->traceback, "total_nframe")) != NULL)
-        raw = Py_BuildValue("(kKOO)", (unsigned long)self->domain, (unsigned long long)self->size, reversed, total);
+        raw = Py_BuildValue("(kKOO)", (unsigned long)self->domain, (unsigned long long)self->size, reversed,
+                            total);
     Py_XDECREF(reversed);
     Py_XDECREF(total);
     Py_XSETREF(self->trace, raw);
@@ -186,10 +187,11 @@ static int trace_clear(PyObject *object) {
 
 static void trace_dealloc(PyObject *self) { object_dealloc(self, trace_clear); }
 
-PyDoc_STRVAR(trace_doc, "Trace(trace)\n--\n\n"
-                        "One traced memory block; trace is a tuple (domain, size, frames[, total_nframe]) whose\n"
-                        "frames are (filename, lineno) pairs from the most recent to the oldest.\n\n"
-                        "In a \"peak\" or \"total\" snapshot: all blocks of one traceback and domain.");
+PyDoc_STRVAR(trace_doc,
+             "Trace(trace)\n--\n\n"
+             "One traced memory block; trace is a tuple (domain, size, frames[, total_nframe]) whose\n"
+             "frames are (filename, lineno) pairs from the most recent to the oldest.\n\n"
+             "In a \"peak\" or \"total\" snapshot: all blocks of one traceback and domain.");
 
 static PyMethodDef trace_methods[] = {
     {"__reduce__", slots_reduce, METH_NOARGS, "For pickle and copy."},

@@ -1,7 +1,7 @@
 /* traceback: class Traceback, a sequence of frames from the oldest to the most recent.
  *
- * Either holds its tuple of pairs, as the standard class does, or a place in the columns of a snapshot from which
- * the tuple is made at the first look. Functions are kept beside the pairs. Needs the GIL.
+ * Either holds its tuple of pairs, as the standard class does, or a place in the columns of a snapshot from
+ * which the tuple is made at the first look. Functions are kept beside the pairs. Needs the GIL.
  */
 #include "types.h"
 
@@ -31,7 +31,9 @@ PyObject *tuple_reversed(PyObject *sequence) {
 
 PyObject *traceback_from_frames(struct state *state, PyObject *frames) {
     PyObject *reversed = tuple_reversed(frames);
-    PyObject *object = reversed == NULL ? NULL : object_new_untracked(state->traceback_type, sizeof(struct traceback));
+    PyObject *object = reversed == NULL
+                           ? NULL
+                           : object_new_untracked(state->traceback_type, sizeof(struct traceback));
     if (object == NULL) {
         Py_XDECREF(reversed);
         return NULL;
@@ -42,7 +44,7 @@ PyObject *traceback_from_frames(struct state *state, PyObject *frames) {
     return object;
 }
 
-/* --- from columns ------------------------------------------------------------------------------------------------ */
+/* --- from columns --- */
 
 /* A tuple of what the frames of a path are: pairs, or functions. Oldest first. */
 static PyObject *path_items(struct names *names, const struct place *place, bool functions) {
@@ -52,8 +54,8 @@ static PyObject *path_items(struct names *names, const struct place *place, bool
     PyObject *items = PyTuple_New(i);
     while (items != NULL && i-- > 0) {
         uint32_t site = node_get(paths, node)->site;
-        PyObject *item =
-            functions ? names_function(names, site_get(paths, site)->function) : names_pair(names, site);
+        PyObject *item = functions ? names_function(names, site_get(paths, site)->function)
+                                   : names_pair(names, site);
         if (item == NULL)
             Py_CLEAR(items);
         else
@@ -116,7 +118,7 @@ int traceback_functions(struct traceback *self, PyObject **functions) {
     return 0;
 }
 
-/* --- attributes -------------------------------------------------------------------------------------------------- */
+/* --- attributes --- */
 
 static PyObject *get_frames(PyObject *self, void *Py_UNUSED(closure)) {
     return Py_XNewRef(traceback_frames((struct traceback *)self));
@@ -155,7 +157,7 @@ static PyObject *get_total(PyObject *object, void *Py_UNUSED(closure)) {
     return self->total_nframe != NULL ? Py_NewRef(self->total_nframe) : slot_missing(object, "_total_nframe");
 }
 
-/* --- sequence ---------------------------------------------------------------------------------------------------- */
+/* --- sequence --- */
 
 static Py_ssize_t traceback_length(PyObject *self) {
     PyObject *frames = traceback_frames((struct traceback *)self);
@@ -191,7 +193,8 @@ static PyObject *traceback_item(PyObject *object, PyObject *index) {
     Py_XINCREF(functions);
     if ((part = PyObject_GetItem(frames, index)) != NULL &&
         (functions == NULL || (part_functions = PyObject_GetItem(functions, index)) != NULL))
-        result = PySlice_Check(index) ? frames_of(state, part, part_functions) : frame_new(state, part, part_functions);
+        result = PySlice_Check(index) ? frames_of(state, part, part_functions)
+                                      : frame_new(state, part, part_functions);
     Py_XDECREF(functions);
     Py_XDECREF(part);
     Py_XDECREF(part_functions);
@@ -224,11 +227,12 @@ static int traceback_contains(PyObject *self, PyObject *frame) {
     return found;
 }
 
-/* --- comparison, text, format -------------------------------------------------------------------------------------- */
+/* --- comparison, text, format --- */
 
 static bool same_path(const struct traceback *a, const struct traceback *b) {
-    return a->names != NULL && a->names == b->names && a->place.kind == PLACE_PATH && b->place.kind == PLACE_PATH &&
-           a->place.path.node == b->place.path.node && a->place.path.limit == b->place.path.limit;
+    return a->names != NULL && a->names == b->names && a->place.kind == PLACE_PATH &&
+           b->place.kind == PLACE_PATH && a->place.path.node == b->place.path.node &&
+           a->place.path.limit == b->place.path.limit;
 }
 
 static PyObject *traceback_compare(PyObject *a, PyObject *b, int op) {
@@ -239,7 +243,8 @@ static PyObject *traceback_compare(PyObject *a, PyObject *b, int op) {
         Py_RETURN_NOTIMPLEMENTED;
     if (same_path((struct traceback *)a, (struct traceback *)b))
         return PyBool_FromLong(op == Py_EQ || op == Py_LE || op == Py_GE);
-    PyObject *left = traceback_frames((struct traceback *)a), *right = traceback_frames((struct traceback *)b);
+    PyObject *left = traceback_frames((struct traceback *)a),
+             *right = traceback_frames((struct traceback *)b);
     if (left == NULL || right == NULL)
         return NULL;
     Py_INCREF(left);
@@ -335,7 +340,7 @@ static PyObject *traceback_format(PyObject *self, PyObject *args, PyObject *kwar
     return lines;
 }
 
-/* --- the type ------------------------------------------------------------------------------------------------------ */
+/* --- the type --- */
 
 static int traceback_init(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"frames", "total_nframe", NULL};
@@ -373,16 +378,18 @@ static int traceback_clear(PyObject *object) {
 
 static void traceback_dealloc(PyObject *self) { object_dealloc(self, traceback_clear); }
 
-PyDoc_STRVAR(traceback_doc,
-             "Traceback(frames, total_nframe=None)\n--\n\n"
-             "Sequence of Frame from the oldest to the most recent; frames is a sequence of (filename, lineno)\n"
-             "from the most recent to the oldest, as raw traces have it.\n\n"
-             "Tracebacks compare and hash by the file names and lines of their frames.");
+PyDoc_STRVAR(
+    traceback_doc,
+    "Traceback(frames, total_nframe=None)\n--\n\n"
+    "Sequence of Frame from the oldest to the most recent; frames is a sequence of (filename, lineno)\n"
+    "from the most recent to the oldest, as raw traces have it.\n\n"
+    "Tracebacks compare and hash by the file names and lines of their frames.");
 
-PyDoc_STRVAR(format_doc,
-             "format($self, /, limit=None, most_recent_first=False)\n--\n\n"
-             "List of lines, with source lines where linecache finds them, without newlines.\n\n"
-             "A positive limit takes that many of the most recent frames, a negative one abs(limit) of the oldest.");
+PyDoc_STRVAR(
+    format_doc,
+    "format($self, /, limit=None, most_recent_first=False)\n--\n\n"
+    "List of lines, with source lines where linecache finds them, without newlines.\n\n"
+    "A positive limit takes that many of the most recent frames, a negative one abs(limit) of the oldest.");
 
 static PyMethodDef traceback_methods[] = {
     {"format", (PyCFunction)(void (*)(void))traceback_format, METH_VARARGS | METH_KEYWORDS, format_doc},
@@ -392,9 +399,11 @@ static PyMethodDef traceback_methods[] = {
 
 static PyGetSetDef traceback_getset[] = {
     {"total_nframe", get_total, NULL,
-     "Number of frames of the stack before it was cut to the limit (int), or None where it is not known.", NULL},
+     "Number of frames of the stack before it was cut to the limit (int), or None where it is not known.",
+     NULL},
     {"_frames", get_frames, set_frames, NULL, SLOT_CLOSURE("_frames", struct traceback, frames)},
-    {"_total_nframe", get_total, slot_set, NULL, SLOT_CLOSURE("_total_nframe", struct traceback, total_nframe)},
+    {"_total_nframe", get_total, slot_set, NULL,
+     SLOT_CLOSURE("_total_nframe", struct traceback, total_nframe)},
     {"_functions", get_functions, slot_set, NULL, SLOT_CLOSURE("_functions", struct traceback, functions)},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -1,20 +1,14 @@
 /* traces: class _Traces, the sequence of all traces of a snapshot, and its iterator.
  *
- *   live:  row 0 (count 3)   row 1 (count 1)   row 2 (count 2)      a row of `count` blocks is `count` entries
- *          [0] [1] [2]       [3]               [4] [5]
+ *   live:  row 0 (count 3)   row 1 (count 1)   row 2 (count 2)      a row of `count` blocks is `count`
+ * entries [0] [1] [2]       [3]               [4] [5]
  *
- * Either around a Python sequence of raw tuples, to which everything is handed on, or on columns: a Trace is then
- * made for what is looked at, and the blocks of a row share a Traceback. Needs the GIL.
+ * Either around a Python sequence of raw tuples, to which everything is handed on, or on columns: a Trace is
+ * then made for what is looked at, and the blocks of a row share a Traceback. Needs the GIL.
  */
 #include "types.h"
 
-#include <string.h>
-
 enum { TRACES_STEP = 64 }; /* rows between two remembered starts */
-
-static uint64_t row_entries(const struct snapshot *columns, const struct row *row) {
-    return columns->view == VIEW_LIVE ? row->count : 1;
-}
 
 static struct place row_place(const struct snapshot *columns, const struct row *row) {
     struct place place = {.kind = PLACE_PATH};
@@ -41,77 +35,11 @@ PyObject *traces_from_columns(struct state *state, struct names *names, struct s
     return object;
 }
 
-/* --- raw tuples ------------------------------------------------------------------------------------------------------ */
-
-/* (filename, lineno) pairs from the most recent to the oldest */
-static PyObject *row_frames(struct names *names, const struct snapshot *columns, uint32_t node) {
-    const struct callpaths *paths = names->paths;
-    Py_ssize_t count = (Py_ssize_t)path_frames(paths, node, columns->limit);
-    PyObject *frames = PyTuple_New(count);
-    for (Py_ssize_t i = 0; frames != NULL && i < count; i++) {
-        PyObject *tuple = names_pair(names, node_get(paths, node)->site);
-        if (tuple == NULL)
-            Py_CLEAR(frames);
-        else
-            PyTuple_SET_ITEM(frames, i, Py_NewRef(tuple));
-        node = node_get(paths, node)->parent;
-    }
-    return frames;
-}
-
-static PyObject *raw_tuple(const struct row *row, PyObject *frames) {
-    if (row->depth == 0)
-        return Py_BuildValue("(kKOO)", (unsigned long)row->domain, (unsigned long long)row->size, frames, Py_None);
-    return Py_BuildValue("(kKOk)", (unsigned long)row->domain, (unsigned long long)row->size, frames,
-                         (unsigned long)row->depth);
-}
-
-PyObject *row_raw(struct names *names, const struct snapshot *columns, const struct row *row) {
-    PyObject *frames = row_frames(names, columns, row->node);
-    PyObject *raw = frames == NULL ? NULL : raw_tuple(row, frames);
-    Py_XDECREF(frames);
-    return raw;
-}
-
-/* Equal tracebacks are one tuple, however many rows have them: `by_node` remembers it. */
-static PyObject *shared_frames(PyObject *by_node, struct names *names, const struct snapshot *columns, uint32_t node) {
-    PyObject *key = PyLong_FromUnsignedLong(node), *frames = NULL;
-    if (key != NULL && (frames = Py_XNewRef(PyDict_GetItemWithError(by_node, key))) == NULL && !PyErr_Occurred()) {
-        frames = row_frames(names, columns, node);
-        if (frames != NULL && PyDict_SetItem(by_node, key, frames) < 0)
-            Py_CLEAR(frames);
-    }
-    Py_XDECREF(key);
-    return frames;
-}
-
-PyObject *traces_list(struct names *names, const struct snapshot *columns) {
-    if (columns->entries > (uint64_t)PY_SSIZE_T_MAX)
-        return PyErr_NoMemory();
-    PyObject *list = PyList_New((Py_ssize_t)columns->entries), *by_node = PyDict_New();
-    Py_ssize_t next = 0;
-    for (size_t i = 0; list != NULL && by_node != NULL && i < columns->row_count; i++) {
-        const struct row *row = snapshot_row(columns, i);
-        PyObject *frames = shared_frames(by_node, names, columns, row->node);
-        PyObject *raw = frames == NULL ? NULL : raw_tuple(row, frames);
-        Py_XDECREF(frames);
-        if (raw == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        for (uint64_t k = row_entries(columns, row); k > 0; k--)
-            PyList_SET_ITEM(list, next++, Py_NewRef(raw));
-        Py_DECREF(raw);
-    }
-    if (by_node == NULL)
-        Py_CLEAR(list);
-    Py_XDECREF(by_node);
-    return list;
-}
+/* --- raw traces --- */
 
 PyObject *traces_raw(struct traces *self) {
     if (self->raw == NULL && self->columns != NULL) {
-        PyObject *list = traces_list(self->names, self->columns);
+        PyObject *list = rows_list(self->names, self->columns);
         if (list == NULL)
             return NULL;
         Py_XSETREF(self->raw, list);
@@ -140,7 +68,7 @@ static int set_raw(PyObject *object, PyObject *value, void *closure) {
     return slot_set(object, value, closure);
 }
 
-/* --- sequence -------------------------------------------------------------------------------------------------------- */
+/* --- sequence --- */
 
 static Py_ssize_t traces_length(PyObject *object) {
     struct traces *self = (struct traces *)object;
@@ -176,7 +104,8 @@ static int count_starts(struct traces *self) {
 /* The row that entry `index` belongs to, which must be there. */
 static const struct row *row_of_entry(const struct traces *self, uint64_t index) {
     const struct snapshot *columns = self->columns;
-    size_t low = 0, high = (columns->row_count - 1) / TRACES_STEP; /* starts[low] <= index < starts[high + 1] */
+    size_t low = 0,
+           high = (columns->row_count - 1) / TRACES_STEP; /* starts[low] <= index < starts[high + 1] */
     while (low < high) {
         size_t middle = low + (high - low + 1) / 2;
         if (self->starts[middle] <= index)
@@ -276,7 +205,8 @@ static PyObject *traces_sq_item(PyObject *self, Py_ssize_t index) {
 
 /* Can a raw tuple be equal to this row? False only where its size is another number. */
 static bool may_equal(PyObject *raw, const struct row *row) {
-    if (!PyTuple_CheckExact(raw) || PyTuple_GET_SIZE(raw) != 4 || !PyLong_CheckExact(PyTuple_GET_ITEM(raw, 1)))
+    if (!PyTuple_CheckExact(raw) || PyTuple_GET_SIZE(raw) != 4 ||
+        !PyLong_CheckExact(PyTuple_GET_ITEM(raw, 1)))
         return true;
     unsigned long long size = PyLong_AsUnsignedLongLong(PyTuple_GET_ITEM(raw, 1));
     if (size == (unsigned long long)-1 && PyErr_Occurred()) {
@@ -316,56 +246,7 @@ static int traces_contains(PyObject *object, PyObject *trace) {
     return found;
 }
 
-/* --- equality of columns ----------------------------------------------------------------------------------------------- */
-
-static bool same_string(const struct callpaths *a, uint32_t a_id, const struct callpaths *b, uint32_t b_id) {
-    struct string left = strtab_get(&a->strings, a_id), right = strtab_get(&b->strings, b_id);
-    return left.length == right.length && memcmp(left.bytes, right.bytes, left.length) == 0;
-}
-
-static bool same_frames(const struct snapshot *a, uint32_t a_node, const struct snapshot *b, uint32_t b_node) {
-    if (a->paths == b->paths && a->limit == b->limit && a_node == b_node)
-        return true;
-    uint32_t count = path_frames(a->paths, a_node, a->limit);
-    if (count != path_frames(b->paths, b_node, b->limit))
-        return false;
-    for (; count > 0; count--) {
-        const struct node *left = node_get(a->paths, a_node), *right = node_get(b->paths, b_node);
-        const struct site *left_site = site_get(a->paths, left->site), *right_site = site_get(b->paths, right->site);
-        if (left_site->line != right_site->line ||
-            !same_string(a->paths, left_site->file, b->paths, right_site->file))
-            return false;
-        a_node = left->parent;
-        b_node = right->parent;
-    }
-    return true;
-}
-
-static bool same_entry(const struct snapshot *a, const struct row *left, const struct snapshot *b,
-                       const struct row *right) {
-    return left->size == right->size && left->domain == right->domain && left->depth == right->depth &&
-           same_frames(a, left->node, b, right->node);
-}
-
-/* Entry by entry, although equal neighbours may be split into rows differently. */
-static bool columns_equal(const struct snapshot *a, const struct snapshot *b) {
-    if (a->entries != b->entries)
-        return false;
-    uint64_t left_rest = 0, right_rest = 0;
-    const struct row *left = NULL, *right = NULL;
-    for (size_t i = 0, j = 0; left_rest > 0 || i < a->row_count;) {
-        if (left_rest == 0)
-            left_rest = row_entries(a, left = snapshot_row(a, i++));
-        if (right_rest == 0)
-            right_rest = row_entries(b, right = snapshot_row(b, j++));
-        if (!same_entry(a, left, b, right))
-            return false;
-        uint64_t step = left_rest < right_rest ? left_rest : right_rest;
-        left_rest -= step;
-        right_rest -= step;
-    }
-    return true;
-}
+/* --- the type --- */
 
 static PyObject *traces_compare(PyObject *a, PyObject *b, int op) {
     struct state *state = state_of(a);
@@ -383,8 +264,6 @@ static PyObject *traces_compare(PyObject *a, PyObject *b, int op) {
     Py_XDECREF(right_raw);
     return result;
 }
-
-/* --- the type ---------------------------------------------------------------------------------------------------------- */
 
 static PyObject *traces_repr(PyObject *self) {
     Py_ssize_t length = PyObject_Size(self);
@@ -463,8 +342,9 @@ static void traces_dealloc(PyObject *object) {
     object_dealloc(object, traces_clear);
 }
 
-PyDoc_STRVAR(traces_doc, "_Traces(traces)\n--\n\n"
-                         "Sequence of Trace, in no particular order. Each Trace is made when it is looked at.");
+PyDoc_STRVAR(traces_doc,
+             "_Traces(traces)\n--\n\n"
+             "Sequence of Trace, in no particular order. Each Trace is made when it is looked at.");
 
 static PyMethodDef traces_methods[] = {
     {"__reduce__", traces_reduce, METH_NOARGS, "For pickle and copy."},
@@ -484,23 +364,24 @@ static PyMemberDef traces_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-/* --- iterator ---------------------------------------------------------------------------------------------------------- */
+/* --- iterator --- */
 
 struct iterator {
-    PyObject_HEAD
-    struct traces *traces;  /* owned; NULL once exhausted */
-    struct names *names;    /* owned; NULL without columns */
-    PyObject *traceback;    /* owned: of the current row */
+    PyObject ob_base;
+    struct traces *traces;    /* owned; NULL once exhausted */
+    struct names *names;      /* owned; NULL without columns */
+    PyObject *traceback;      /* owned: of the current row */
     struct snapshot *columns; /* owned reference; NULL: the traces are a Python sequence */
-    struct state *state;    /* borrowed: lives as long as the type */
-    const struct row *row;  /* borrowed from the columns */
-    size_t next;            /* row after the current one; without columns: the next index */
-    uint64_t rest;          /* entries of the current row still to come */
+    struct state *state;      /* borrowed: lives as long as the type */
+    const struct row *row;    /* borrowed from the columns */
+    size_t next;              /* row after the current one; without columns: the next index */
+    uint64_t rest;            /* entries of the current row still to come */
 };
 
 static PyObject *traces_iter(PyObject *object) {
     struct state *state = state_of(object);
-    struct iterator *self = state == NULL ? NULL : PyObject_GC_New(struct iterator, state->traces_iterator_type);
+    struct iterator *self = state == NULL ? NULL
+                                          : PyObject_GC_New(struct iterator, state->traces_iterator_type);
     if (self == NULL)
         return NULL;
     self->traces = (struct traces *)Py_NewRef(object);
@@ -575,24 +456,12 @@ static void iterator_dealloc(PyObject *object) {
 }
 
 static PyType_Slot traces_slots[] = {
-    {Py_tp_doc, (void *)traces_doc},
-    {Py_tp_init, traces_init},
-    {Py_tp_new, PyType_GenericNew},
-    {Py_tp_traverse, traces_traverse},
-    {Py_tp_clear, traces_clear},
-    {Py_tp_dealloc, traces_dealloc},
-    {Py_tp_richcompare, traces_compare},
-    {Py_tp_repr, traces_repr},
-    {Py_tp_iter, traces_iter},
-    {Py_sq_length, traces_length},
-    {Py_sq_item, traces_sq_item},
-    {Py_sq_contains, traces_contains},
-    {Py_mp_length, traces_length},
-    {Py_mp_subscript, traces_item},
-    {Py_tp_methods, traces_methods},
-    {Py_tp_getset, traces_getset},
-    {Py_tp_members, traces_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)traces_doc},     {Py_tp_init, traces_init},       {Py_tp_new, PyType_GenericNew},
+    {Py_tp_traverse, traces_traverse},   {Py_tp_clear, traces_clear},     {Py_tp_dealloc, traces_dealloc},
+    {Py_tp_richcompare, traces_compare}, {Py_tp_repr, traces_repr},       {Py_tp_iter, traces_iter},
+    {Py_sq_length, traces_length},       {Py_sq_item, traces_sq_item},    {Py_sq_contains, traces_contains},
+    {Py_mp_length, traces_length},       {Py_mp_subscript, traces_item},  {Py_tp_methods, traces_methods},
+    {Py_tp_getset, traces_getset},       {Py_tp_members, traces_members}, {0, NULL},
 };
 
 PyType_Spec traces_spec = {
@@ -603,13 +472,14 @@ PyType_Spec traces_spec = {
 };
 
 static PyType_Slot iterator_slots[] = {
-    {Py_tp_traverse, iterator_traverse}, {Py_tp_clear, iterator_clear},       {Py_tp_dealloc, iterator_dealloc},
+    {Py_tp_traverse, iterator_traverse}, {Py_tp_clear, iterator_clear},   {Py_tp_dealloc, iterator_dealloc},
     {Py_tp_iter, PyObject_SelfIter},     {Py_tp_iternext, iterator_next}, {0, NULL},
 };
 
 PyType_Spec traces_iterator_spec = {
     .name = "memtally._core._TracesIterator",
     .basicsize = sizeof(struct iterator),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
     .slots = iterator_slots,
 };

@@ -51,7 +51,7 @@ def reloaded(snapshot, folder):
     return memtally.Snapshot.load(folder / "snapshot")
 
 
-fast = hypothesis.settings(max_examples=200, deadline=None, derandomize=True, database=None)
+fast = hypothesis.settings(max_examples=80, deadline=None, derandomize=True, database=None)
 
 
 @fast
