@@ -12,19 +12,26 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 
 
 def say(text: str) -> None:
-    """Print TEXT, its lines as they are, with nothing of it left in the buffer."""
-    print(textwrap.dedent(text).strip("\n"), flush=True)
+    """Print TEXT without its indentation, and with nothing of it left in the buffer."""
+    print(textwrap.dedent(text.removeprefix("\n")), flush=True)
 
 
 def show_where_memory_goes() -> None:
     say("""
         $ memtally run demo/library_tour.py
 
-        A program that parses Python's own library in four threads, compiles and unparses it, and serves an
-        index of it with asyncio. Every allocation is traced. Its own output, then memtally's tables:
+        A program that parses Python's own library in four threads, compiles and
+        unparses it, and serves an index of it with asyncio. Every allocation is
+        traced. First its own output, then memtally's tables:
     """)
-    print(flush=True)
     subprocess.run([sys.executable, "-m", "memtally", "run", str(FOLDER / "library_tour.py")], check=True)
+    say("""
+
+        The first table is the moment when memory was at its highest: the syntax
+        trees of all modules at once. The second is what was alive when the program
+        ended: the trees are gone; rebuilt code and index are left, and what was
+        imported (importlib). `place` is the line that allocated.
+    """)
 
 
 def time_of(tracer: str) -> tuple[float, list[str]]:
@@ -40,38 +47,30 @@ def time_of(tracer: str) -> tuple[float, list[str]]:
 
 def show_the_import_swap() -> None:
     say("""
-        The same tracer is a module with tracemalloc's names. One program with either import, 25 frames:
+        The same tracer is a module with tracemalloc's names. demo/swap.py with
+        either import, 25 frames, and the largest line that each of them found:
     """)
-    print()
     plain, _ = time_of("nothing")
     for tracer, line in (
         ("tracemalloc", "import tracemalloc"),
         ("memtally", "import memtally as tracemalloc"),
     ):
         seconds, top = time_of(tracer)
-        print(
-            f"{line:32} {seconds:6.2f} s, {seconds / plain:5.2f} times as long as without tracing", flush=True
-        )
-        print(f"    {top[0]}")
+        place, _, found = top[0].partition(": ")
+        print(f"{line:32} {seconds:5.2f} s, {seconds / plain:5.2f} times the untraced")
+        print(f"    {'/'.join(place.split('/')[-2:])}: {found}", flush=True)
 
 
 def main() -> None:
     show_where_memory_goes()
-    say("""
-
-        The first table is the moment when memory was at its highest: the syntax trees of all modules at once.
-        The second is what was alive when the program ended: the trees are gone, index and code are left.
-        `place` is the line that allocated, `function` whose it is, `source` what it says.
-
-    """)
-    print()
     show_the_import_swap()
     say("""
 
         Try next:
-          memtally run your_script.py             python -m memtally run -m your_module
-          import memtally as tracemalloc          in your own program: nothing else changes
-          python -X memtally your_script.py       trace from the first line, and ask for snapshots yourself
+          memtally run your_script.py         or: memtally run -m your_module
+          import memtally as tracemalloc      in your own program; nothing else changes
+          python -X memtally your_script.py   traces from the first line, for your own
+                                              calls of memtally.take_snapshot()
     """)
 
 
