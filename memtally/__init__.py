@@ -1,7 +1,8 @@
-"""Trace memory allocations: the standard module tracemalloc, rebuilt in C so that it is cheap enough to leave on.
+"""Trace memory allocations: the standard module tracemalloc rebuilt in C, cheap enough to leave on.
 
 ``import memtally as tracemalloc`` is the whole change a program needs. Beyond the standard module there are
-``Frame.function``, the key type ``'function'``, the views of ``take_snapshot(view=...)`` and ``capabilities()``.
+``Frame.function``, the key types ``'function'`` and ``'domain'``, ``take_snapshot(view=...)`` and
+``capabilities()``.
 """
 
 from memtally._core import (
@@ -14,11 +15,6 @@ from memtally._core import (
     StatisticDiff,
     Trace,
     Traceback,
-    _format_size,
-    _get_object_traceback,
-    _get_traces,
-    _normalize_filename,
-    _Traces,
     capabilities,
     clear_traces,
     get_object_traceback,
@@ -31,6 +27,11 @@ from memtally._core import (
     stop,
     take_snapshot,
 )
+from memtally._core import _format_size as _format_size
+from memtally._core import _get_object_traceback as _get_object_traceback
+from memtally._core import _get_traces as _get_traces
+from memtally._core import _normalize_filename as _normalize_filename
+from memtally._core import _Traces as _Traces
 
 __version__ = "0.1.0"
 
@@ -59,7 +60,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Modules that programs patch through the standard module: memtally uses them, but loads them when needed."""
+    """Modules that programs patch through the standard module; memtally loads them when it needs them."""
     if name in ("fnmatch", "linecache"):
         return __import__(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

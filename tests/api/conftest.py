@@ -1,4 +1,4 @@
-"""What the tests of the public API share: running the same thing with both modules, and comparing what comes out."""
+"""What the tests of the public API share: the same thing run with both modules, and compared."""
 
 import tracemalloc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Snapshot.dump and Snapshot.load: what is kept, what is refused, and what is left behind when something fails."""
+"""Snapshot.dump and Snapshot.load: what is kept, what is refused, what is left behind on failure."""
 
 import os
 import pathlib
@@ -37,7 +37,14 @@ def test_any_kind_of_path_will_do(tmp_path, kind):
 
 
 def test_attributes_of_ones_own_are_kept(tmp_path):
-    values = {"note": "new \udc80", "number": 2**70, "share": 0.1, "nothing": None, "yes": True, "all": [1, {"a": []}]}
+    values = {
+        "note": "new \udc80",
+        "number": 2**70,
+        "share": 0.1,
+        "nothing": None,
+        "yes": True,
+        "all": [1, {"a": []}],
+    }
     snapshot = memtally.Snapshot(RAW, 7)
     vars(snapshot).update(values)
     snapshot.dump(tmp_path / "file")
@@ -175,7 +182,7 @@ def test_every_truncation_and_every_changed_byte_is_noticed(tmp_path):
 
 def test_a_pickle_with_broken_columns_raises_value_error():
     traces = pickle.loads(pickle.dumps(memtally.Snapshot(RAW, 7))).traces
-    with pytest.raises(ValueError, match="not a snapshot: .*at byte"):
+    with pytest.raises(ValueError, match=r"not a snapshot: .*at byte"):
         traces._columns = b"broken"
     with pytest.raises(TypeError):
         traces._columns = "text"

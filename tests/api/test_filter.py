@@ -49,7 +49,9 @@ def test_the_steps_of_matching_are_those_of_the_standard_one(evaluate, expressio
         evaluate(f"bool({expression}._match_traceback(frames))", frames=frames)
         for filename, lineno in frames:
             evaluate(f"{expression}._match_frame(filename, lineno)", filename=filename, lineno=lineno)
-            evaluate(f"bool({expression}._match_frame_impl(filename, lineno))", filename=filename, lineno=lineno)
+            evaluate(
+                f"bool({expression}._match_frame_impl(filename, lineno))", filename=filename, lineno=lineno
+            )
 
 
 @pytest.mark.parametrize("expression", FILTERS)

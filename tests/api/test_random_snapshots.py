@@ -9,11 +9,25 @@ import memtally
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not installed")
 st = hypothesis.strategies
 
-FILES = ["a.py", "b.py", "a.pyc", "", "A.py", "<unknown>", "pkg/c.py", "é.py", "\U0001f40d.py", "\udc80", "\uffff"]
+FILES = [
+    "a.py",
+    "b.py",
+    "a.pyc",
+    "",
+    "A.py",
+    "<unknown>",
+    "pkg/c.py",
+    "é.py",
+    "\U0001f40d.py",
+    "\udc80",
+    "\uffff",
+]
 frames = st.tuples(st.sampled_from(FILES), st.integers(0, 4) | st.integers(0, 2**32 - 1))
 paths = st.lists(frames, min_size=1, max_size=5).map(tuple)
 sizes = st.integers(0, 20) | st.integers(0, 2**64 - 1)
-raw_traces = st.tuples(st.integers(0, 2) | st.integers(0, 2**32 - 1), sizes, paths, st.none() | st.integers(0, 70_000))
+raw_traces = st.tuples(
+    st.integers(0, 2) | st.integers(0, 2**32 - 1), sizes, paths, st.none() | st.integers(0, 70_000)
+)
 # few distinct blocks, many times each, in any order
 many = st.lists(raw_traces, max_size=8).flatmap(
     lambda distinct: st.lists(st.sampled_from(distinct), max_size=30) if distinct else st.just([])
@@ -36,8 +50,11 @@ def spread(statistics):
     """What a list of statistics of either module says."""
     names = ("traceback", "size", "count", "size_diff", "count_diff")
     return [
-        tuple(value._frames if name == "traceback" else value for name in names
-              if (value := getattr(statistic, name, None)) is not None)
+        tuple(
+            value._frames if name == "traceback" else value
+            for name in names
+            if (value := getattr(statistic, name, None)) is not None
+        )
         for statistic in statistics
     ]
 

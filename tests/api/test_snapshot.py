@@ -38,7 +38,7 @@ def columnar(tmp_path):
     return make
 
 
-# --- statistics -------------------------------------------------------------------------------------------------
+# --- statistics -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -147,7 +147,7 @@ def test_statistics_are_plain_lists_of_statistics():
         assert {type(statistic) for statistic in statistics} == {memtally.Statistic}
 
 
-# --- functions and domains --------------------------------------------------------------------------------------
+# --- functions and domains ------------------------------------------------------------------------
 
 
 def test_functions_and_domains_are_keys_too():
@@ -170,7 +170,7 @@ def test_functions_and_domains_are_keys_too():
         snapshot.statistics("domain", cumulative=True)
 
 
-# --- traces -----------------------------------------------------------------------------------------------------
+# --- traces ---------------------------------------------------------------------------------------
 
 OPERATIONS = [
     "len(x)",
@@ -304,7 +304,7 @@ def test_an_iterator_survives_the_replacement_of_the_traces(columnar):
     assert [first, *iterator] == [memtally.Trace(raw) for raw in RAW]
 
 
-# --- the object -------------------------------------------------------------------------------------------------
+# --- the object -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -65,14 +65,18 @@ def test_a_statistic_answers_as_the_standard_one(evaluate, statistic, operation)
     evaluate(f"[{operation} for x in [{statistic}]][0]", message=False)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS + ["x.count", "x.size_diff", "x.count_diff", "x._sort_key()"])
+@pytest.mark.parametrize(
+    "operation", OPERATIONS + ["x.count", "x.size_diff", "x.count_diff", "x._sort_key()"]
+)
 @pytest.mark.parametrize("statistic", DIFFERENCES)
 def test_a_difference_answers_as_the_standard_one(evaluate, statistic, operation):
     evaluate(f"[{operation} for x in [{statistic}]][0]", message=False)
 
 
 @pytest.mark.parametrize("operator", ["==", "!="])
-@pytest.mark.parametrize("items", [TRACES[:7], STATISTICS[:8], DIFFERENCES[:4]], ids=["trace", "statistic", "diff"])
+@pytest.mark.parametrize(
+    "items", [TRACES[:7], STATISTICS[:8], DIFFERENCES[:4]], ids=["trace", "statistic", "diff"]
+)
 def test_equality_is_that_of_the_standard_classes(evaluate, items, operator):
     for left in items:
         for right in items:
