@@ -11,6 +11,8 @@ between by this file except what the four reading calls themselves return. What 
   with its own tracing held off. What memtally sees of the latter comes after memtally's snapshot was frozen;
   what the standard tracer sees of the former has a line of *this file* on top. Blocks whose top frame is in
   this file are left out on both sides; this is the only filter, so this file does nothing but run and read.
+- Both readings could take dead blocks from CPython's free lists and so give them a line of this file on one
+  side only: the lists they take from (pairs, lists, dicts) are emptied before.
 
 Exit code: 0 everything agrees, 1 it does not, 2 the oracle could not run (usage, script failed, no tracer).
 """
@@ -30,7 +32,7 @@ from typing import Any
 import _tracemalloc
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TUPLE_FREE_LIST = 2100  # a little over the longest free list of tuples of one length
+FREE_LIST = 2100  # a little over the longest free list of CPython (tuples of one length)
 
 
 def load_sibling(name: str) -> types.ModuleType:
@@ -102,7 +104,7 @@ class Reading:
     """What both tracers answered at one instant; filled by `read_both`."""
 
     peaks: tuple[Any, Any]
-    counts: tuple[Any, Any, Any, Any]
+    counts: tuple[int, ...]  # standard, ours, standard, ours, standard, standard
     ours: Any
     std: Any
 
@@ -119,21 +121,24 @@ def read_both(ours: Any, collect: bool) -> Reading:
     if collect:
         gc.collect()
     gc.disable()
-    # With the free list of pairs empty, every result below costs the same, so counts can be compared exactly.
-    pairs = [(index, None) for index in range(TUPLE_FREE_LIST)]
+    # With these free lists empty every result below costs the same, so that counts can be compared exactly,
+    # and nothing below takes over a dead block that has a line of the script.
+    spare = [[(index, None), [], {}] for index in range(FREE_LIST)]
     room = bytes(8192)
     del room
+    std_0 = memory_std()
     ours_1 = memory_ours()
     std_1 = memory_std()
     ours_2 = memory_ours()
     std_2 = memory_std()
+    std_3 = memory_std()
     seen_ours = snapshot_ours()
     seen_std = snapshot_std()
     reading.peaks = (peak_ours, peak_std)
-    reading.counts = (ours_1, std_1, ours_2, std_2)
+    reading.counts = tuple(count[0] for count in (std_0, ours_1, std_1, ours_2, std_2, std_3))
     reading.ours = seen_ours
     reading.std = seen_std
-    del pairs
+    del spare
     return reading
 
 
