@@ -7,6 +7,7 @@
 #include "diff.h"
 #include "namemap.h"
 #include "sort.h"
+#include "unrolled.h"
 
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct join {
     uint64_t *hashes;     /* of the groups of `now` */
     size_t hashes_bytes;
     struct change *items;
+    struct unrolled unrolled; /* the tracebacks of `items`, where that pays; else zeroed */
 };
 
 static uint64_t hash_of(const void *owner, uint32_t id) {
@@ -188,6 +190,8 @@ static int order_changes(const void *owner, uint64_t a_index, uint64_t b_index) 
         order = descending(a->group.count, b->group.count);
     if (order != 0)
         return order;
+    if (join->unrolled.frames != NULL)
+        return unrolled_order(&join->unrolled, b_index, a_index);
     return group_key_order((a->of_old ? join->old : join->now)->snapshot, &a->group,
                            (b->of_old ? join->old : join->now)->snapshot, &b->group, join->key);
 }
@@ -204,14 +208,35 @@ static status join_init(struct join *join, size_t most, struct vmem *account) {
     return result != STATUS_OK ? result : idtable_init(&join->index, account);
 }
 
+static status unroll(struct join *join, size_t count) {
+    size_t frames = 0;
+    if (join->key != KEY_TRACEBACK)
+        return STATUS_OK;
+    for (size_t i = 0; i < count; i++)
+        frames += join->items[i].group.frames;
+    if (!unrolled_pays(count, frames))
+        return STATUS_OK;
+    status result = unrolled_init(&join->unrolled, join->now->snapshot, join->old->snapshot, count, frames);
+    if (result != STATUS_OK)
+        return result;
+    for (size_t i = 0; i < count; i++)
+        unrolled_add(&join->unrolled, join->items[i].of_old, &join->items[i].group);
+    return unrolled_rank(&join->unrolled);
+}
+
 /* Copies the changes out, in order. */
 static status sort_out(struct join *join, struct changes *changes, size_t most, struct vmem *account) {
     struct sort_item *items = vmem_map(account, 2 * most * sizeof *items);
     changes->bytes = most * sizeof *changes->items;
     changes->items = vmem_map(account, changes->bytes);
     status result = items == NULL || changes->items == NULL ? STATUS_NOMEM : STATUS_OK;
+    size_t count = 0;
     if (result == STATUS_OK) {
-        changes->count = fill(join);
+        count = fill(join);
+        result = unroll(join, count);
+    }
+    if (result == STATUS_OK) {
+        changes->count = count;
         for (size_t i = 0; i < changes->count; i++)
             items[i] = (struct sort_item){magnitude(join->items[i].size_diff), i};
         sort_items(items, items + most, changes->count, order_changes, join);
@@ -240,6 +265,7 @@ static status join_groups(struct changes *changes, enum key key) {
     vmem_unmap(account, join.hashes, join.hashes_bytes);
     namemap_fini(&join.names);
     idtable_fini(&join.index);
+    unrolled_fini(&join.unrolled);
     return result;
 }
 

@@ -1,23 +1,16 @@
 /* group_key: the order and equality of groups, by content, within one snapshot or across two (groupby.h). Any
  * thread. */
-#include "groupby.h"
+#include "group_key.h"
 #include "namemap.h"
 
 #include <string.h>
-
-/* A frame on the way up a path. */
-struct place {
-    const struct callpaths *paths;
-    uint32_t file, line;
-};
 
 static int compare_names(struct string a, struct string b) {
     int order = memcmp(a.bytes, b.bytes, a.length < b.length ? a.length : b.length);
     return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-/* Ascending. */
-static int compare_places(struct place a, struct place b) {
+int place_order(struct place a, struct place b) {
     if (a.paths != b.paths || a.file != b.file) {
         int order = compare_names(strtab_get(&a.paths->strings, a.file),
                                   strtab_get(&b.paths->strings, b.file));
@@ -47,7 +40,7 @@ static int compare_tracebacks(const struct callpaths *a_paths, const struct grou
     uint32_t b_node = climb(b_paths, b->node, b->frames - left);
     int order = 0;
     for (; left > 0 && (a_paths != b_paths || a_node != b_node); left--) {
-        int here = compare_places(place_of(a_paths, a_node), place_of(b_paths, b_node));
+        int here = place_order(place_of(a_paths, a_node), place_of(b_paths, b_node));
         order = here != 0 ? here : order;
         a_node = node_get(a_paths, a_node)->parent;
         b_node = node_get(b_paths, b_node)->parent;
@@ -63,8 +56,8 @@ int group_key_order(const struct snapshot *a_snapshot, const struct group *a,
         return compare_tracebacks(b_snapshot->paths, b, a_snapshot->paths, a);
     if (a->frames != b->frames)
         return a->frames < b->frames ? 1 : -1;
-    return compare_places((struct place){b_snapshot->paths, b->file, b->line},
-                          (struct place){a_snapshot->paths, a->file, a->line});
+    return place_order((struct place){b_snapshot->paths, b->file, b->line},
+                       (struct place){a_snapshot->paths, a->file, a->line});
 }
 
 int group_order(const struct snapshot *a_snapshot, const struct group *a, const struct snapshot *b_snapshot,

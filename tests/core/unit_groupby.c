@@ -202,6 +202,43 @@ static void equal_keys_hash_alike_across_call_paths(void **state) {
     snapshot_release(sides[1]);
 }
 
+enum { THREADS = 4, ROUNDS = 30 };
+
+/* Any threads may read a snapshot while another goes on adding call paths. */
+static void *group_again_and_again(void *snapshot) {
+    size_t groups_seen = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < KEYS; i++) {
+            struct groups groups;
+            if (groupby(snapshot, every_key[i], may_cumulate(every_key[i]), &groups) != STATUS_OK)
+                return NULL;
+            groups_seen += groups.count;
+            groups_fini(&groups);
+        }
+    }
+    return groups_seen > 0 ? snapshot : NULL;
+}
+
+static void threads_share_a_snapshot_while_its_paths_grow(void **state) {
+    (void)state;
+    uint64_t random = 6;
+    pthread_t threads[THREADS];
+    struct callpaths *paths = model_paths(&account, &random, 60, 8);
+    struct snapshot *snapshot = model_snapshot(&account, &random, paths, 200, 4, VIEW_LIVE);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, group_again_and_again, snapshot), 0);
+    for (uint32_t i = 0; i < 3000; i++)
+        model_node(paths, i % 50, model_files[i % MODEL_FILES], "main", 1000 + i, 1);
+    for (int i = 0; i < THREADS; i++) {
+        void *result;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_ptr_equal(result, snapshot);
+    }
+    snapshot_release(snapshot);
+    callpaths_release(paths);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
 struct sweep {
     struct snapshot *snapshot;
     enum key key;
@@ -247,6 +284,7 @@ int main(void) {
         cmocka_unit_test(whole_tracebacks_and_domains_do_not_cumulate),
         cmocka_unit_test(groups_keep_their_snapshot_alive),
         cmocka_unit_test(equal_keys_hash_alike_across_call_paths),
+        cmocka_unit_test(threads_share_a_snapshot_while_its_paths_grow),
         cmocka_unit_test(without_memory_grouping_says_so_and_keeps_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
