@@ -1,0 +1,262 @@
+/* fake_frames: stacks for walk.h without a Python: threads that call, return, raise, resume generators and
+ * make and drop code objects; and the naive full walk, which the clever one must agree with.
+ *
+ *   stacks[thread]:  | frame | frame  | frame |  free ...      a frame takes 1 to 3 units of 64 bytes:
+ * addresses are heap:            | generator | - | generator | ...         used again by other calls, threads
+ * and generators
+ *
+ * A mark is cleared by each new activation, as CPython does it; generators' frames and those of modules and
+ * classes carry none. A frame has begun its body (`frame_complete`) once its instruction is past its code's
+ * first units; those of generators always have. Code objects are simulated addresses; dead ones' are used
+ * again at once, for other code.
+ *
+ * One thread of the test plays all of them. Include once, before walk.h's users.
+ */
+#ifndef MEMTALLY_TEST_FAKE_FRAMES_H
+#define MEMTALLY_TEST_FAKE_FRAMES_H
+
+#include "support.h"
+
+#include "tracer.h"
+
+enum { THREADS = 3, GENERATORS = 6, CODES = 8, UNITS = 10, STACK_UNITS = 40000, CODE_BYTES = 400 };
+
+struct code {
+    uintptr_t address;
+    uint32_t content; /* what its lines and its name are made from */
+    uint32_t first;   /* units before the body */
+    uint32_t users;   /* frames, suspended ones as well */
+    bool plain;       /* a module or a class body: its frames carry no mark */
+};
+
+struct frame {
+    _Alignas(64) struct frame *below;
+    struct code *code;
+    uint32_t unit;
+    bool marked;
+    bool generator;
+};
+
+struct thread {
+    const void *name; /* the address that the tracer knows it by */
+    struct frame *units, *top;
+    size_t used;
+    uint32_t depth;
+};
+
+static struct frame stacks[THREADS][STACK_UNITS], heap[GENERATORS * 2];
+
+struct world {
+    struct tracer tracer;
+    struct thread threads[THREADS];
+    struct code codes[CODES];
+    struct frame *suspended[GENERATORS]; /* NULL: none */
+    uint32_t running;                    /* the thread that holds the GIL */
+    uint32_t depth_most;
+    uint32_t frames;
+    uint64_t random;
+    uint64_t walks, lost; /* counted by tests */
+};
+
+/* Are there marks, as on 3.13, or none, as before? */
+static bool marks_on = true;
+
+static inline uint32_t below(struct world *world, uint32_t end) { return support_below(&world->random, end); }
+
+/* --- what walk.h wants to know of a frame
+ * --------------------------------------------------------------------------- */
+
+#define FRAME struct frame
+
+static inline FRAME *frame_below(FRAME *f) { return f->below; }
+static inline uintptr_t frame_instr(const FRAME *f) { return f->code->address + 192 + f->unit * 2; }
+static inline bool frame_complete(const FRAME *f) { return f->generator || f->unit >= f->code->first; }
+static inline bool frame_marked(const FRAME *f) { return marks_on && !f->generator && f->marked; }
+static inline void frame_mark(FRAME *f) {
+    if (!f->generator && !f->code->plain)
+        f->marked = true;
+}
+
+static inline uint32_t line_at(const struct code *code, uint32_t unit) {
+    return 1 + (uint32_t)(hash_mix(code->content * 64u + unit) % 4);
+}
+static inline char name_of(const struct code *code) { return (char)('a' + code->content % 5); }
+
+/* As code_site_known in src/cpython/codesite.c. */
+static inline status frame_site(struct tracer *tracer, FRAME *f, uint32_t *site) {
+    uintptr_t instr = frame_instr(f), code = f->code->address;
+    struct site content = {.line = line_at(f->code, f->unit)};
+    char name = name_of(f->code);
+    if (codemap_get(&tracer->codes, instr, site))
+        return STATUS_OK;
+    lock_acquire(&tracer->paths->lock);
+    status result = strtab_intern(&tracer->paths->strings, &name, 1, &content.function);
+    if (result == STATUS_OK)
+        result = site_intern_locked(tracer->paths, &content, site);
+    lock_release(&tracer->paths->lock);
+    if (result == STATUS_OK && !codemap_knows(&tracer->codes, code))
+        result = tracer_watch_code(tracer, code);
+    return result == STATUS_OK ? codemap_put(&tracer->codes, code, instr, *site) : result;
+}
+
+#include "walk.h"
+
+static struct walk_stack scratch;
+
+/* --- the naive full walk
+ * --------------------------------------------------------------------------------------------- */
+
+static inline bool node_is(const struct tracer *tracer, const struct node *node, const FRAME *f) {
+    const struct site *site = site_get(tracer->paths, node->site);
+    struct string name = strtab_get(&tracer->paths->strings, site->function);
+    return name.length == 1 && name.bytes[0] == name_of(f->code) && site->line == line_at(f->code, f->unit);
+}
+
+/* Is this the tally of the stack below `f`? */
+static inline bool walk_is_right(struct world *world, FRAME *f, uint32_t tally) {
+    const struct tracer *tracer = &world->tracer;
+    uint32_t id = tracer->ledger.tallies[tally].node, depth = 0;
+    bool top = true;
+    for (FRAME *g = f; g != NULL; g = g->below)
+        depth += frame_complete(g);
+    if (depth == 0)
+        return tally == tracer->unknown;
+    if (node_get(tracer->paths, id)->depth != depth)
+        return false;
+    for (; f != NULL; f = f->below) {
+        const struct node *node = node_get(tracer->paths, id);
+        if (!frame_complete(f))
+            continue;
+        if (world->frames == 1 && !top)
+            break;
+        if (id == 0 || !node_is(tracer, node, f))
+            return false;
+        id = node->parent;
+        top = false;
+    }
+    return id == 0;
+}
+
+/* --- what a program does
+ * ---------------------------------------------------------------------------------------------- */
+
+static inline struct thread *now(struct world *world) { return &world->threads[world->running]; }
+static inline FRAME *top_of(struct world *world) { return now(world)->top; }
+
+static inline void push(struct world *world, FRAME *f) {
+    struct thread *thread = now(world);
+    f->below = thread->top;
+    thread->top = f;
+    thread->depth++;
+}
+
+static inline FRAME *call(struct world *world, struct code *code, uint32_t unit, size_t units) {
+    struct thread *thread = now(world);
+    FRAME *f = &thread->units[thread->used];
+    assert_true(thread->used + units <= STACK_UNITS);
+    thread->used += units;
+    *f = (FRAME){.code = code, .unit = unit};
+    code->users++;
+    push(world, f);
+    return f;
+}
+
+/* The youngest call ends, by a return or an exception; a generator's for good. */
+static inline void leave(struct world *world) {
+    struct thread *thread = now(world);
+    FRAME *f = thread->top;
+    thread->top = f->below;
+    thread->depth--;
+    if (!f->generator)
+        thread->used = (size_t)(f - thread->units);
+    f->code->users--;
+    if (f->generator)
+        f->code = NULL; /* its place on the heap is free */
+}
+
+/* Moves the youngest call, which must not be a generator's, into a generator, and returns from it. */
+static inline void become_generator(struct world *world, uint32_t i, uint32_t place) {
+    FRAME *f = top_of(world), *copy = &heap[place];
+    *copy = *f; /* mark and all, as RETURN_GENERATOR does */
+    copy->generator = true;
+    copy->below = NULL;
+    copy->code->users++;
+    world->suspended[i] = copy;
+    leave(world);
+}
+
+static inline void yield_into(struct world *world, uint32_t i) {
+    struct thread *thread = now(world);
+    FRAME *f = thread->top;
+    thread->top = f->below;
+    thread->depth--;
+    f->below = NULL;
+    world->suspended[i] = f;
+}
+
+static inline void resume(struct world *world, uint32_t i) {
+    FRAME *f = world->suspended[i];
+    world->suspended[i] = NULL;
+    push(world, f);
+}
+
+/* A code object dies, and another one is made at its address. The tracer sees both, if it traces. */
+static inline void replace_code(struct world *world, struct code *code, uint32_t content) {
+    struct tracer *tracer = &world->tracer;
+    assert_int_equal(code->users, 0);
+    if (tracer->active && !tracer_remove_fast(tracer, code->address))
+        (void)tracer_remove_slow(tracer, code->address);
+    code->content = content;
+    code->first = content % 3;
+    code->plain = content % 5 == 0;
+    if (tracer->active && content % 2 == 0)
+        tracer_put(tracer, code->address, content % 4 == 0 ? CODE_BYTES : CODE_BYTES * 2, tracer->unknown);
+}
+
+/* --- the world
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static inline status world_trace(struct world *world, uint32_t frames) {
+    world->frames = frames;
+    return tracer_start(&world->tracer, frames);
+}
+
+static inline void world_untrace(struct world *world) {
+    region_fini(&scratch.region);
+    scratch.count = 0;
+    tracer_stop(&world->tracer);
+}
+
+static inline void world_init(struct world *world, uint64_t seed) {
+    memset(world, 0, sizeof *world);
+    memset(heap, 0, sizeof heap);
+    world->random = seed;
+    world->depth_most = 30;
+    tracer_init(&world->tracer);
+    for (uint32_t i = 0; i < THREADS; i++) {
+        world->threads[i].units = stacks[i];
+        world->threads[i].name = &world->threads[i];
+    }
+    for (uint32_t i = 0; i < CODES; i++) {
+        world->codes[i].address = 0x7F4400000000u + (uintptr_t)i * CODE_BYTES * 2;
+        replace_code(world, &world->codes[i], i + 1);
+    }
+}
+
+/* How the hooks do it: the fast way first. 0: no memory. `how` leaves some ways out. */
+static inline uint32_t walk(struct world *world, uint32_t how) {
+    struct tracer *tracer = &world->tracer;
+    FRAME *f = top_of(world);
+    const void *name = now(world)->name;
+    uint32_t tally = 0;
+    if (tracer->fast_thread != name && tracer_enter(tracer, name) != STATUS_OK)
+        return 0;
+    if (marks_on && f != NULL && (how & 1) == 0)
+        tally = walk_marked(tracer, f);
+    if (tally == 0 && marks_on && f != NULL && (how & 2) == 0)
+        tally = walk_called(tracer, f);
+    return tally != 0 ? tally : walk_any(tracer, f, &scratch);
+}
+
+#endif
