@@ -4,7 +4,6 @@
 #include <string.h>
 
 enum { FIRST_ENTRIES = SIZED(1024, 2) };
-#define MOST_HUGE ((size_t)1 << 16)
 
 static size_t home(uintptr_t address, size_t mask) {
     return (hash_mix((uint64_t)address >> 4) >> 20) & mask;
@@ -12,12 +11,12 @@ static size_t home(uintptr_t address, size_t mask) {
 
 status bigmap_init(struct bigmap *map, struct vmem *account) {
     memset(map, 0, sizeof *map);
-    status result = region_init(&map->huge, account, MOST_HUGE * sizeof(struct huge));
+    status result = region_init(&map->listed, account, BIG_LISTED_MOST * sizeof(uint64_t));
     if (result != STATUS_OK)
         return result;
     map->entries = vmem_map(account, FIRST_ENTRIES * sizeof *map->entries);
     if (map->entries == NULL) {
-        region_fini(&map->huge);
+        region_fini(&map->listed);
         return STATUS_NOMEM;
     }
     map->mask = FIRST_ENTRIES - 1;
@@ -28,7 +27,7 @@ status bigmap_init(struct bigmap *map, struct vmem *account) {
 void bigmap_fini(struct bigmap *map) {
     if (map->entries != NULL)
         vmem_unmap(map->account, map->entries, (map->mask + 1) * sizeof *map->entries);
-    region_fini(&map->huge);
+    region_fini(&map->listed);
     memset(map, 0, sizeof *map);
 }
 
@@ -55,43 +54,42 @@ static cold_path status grow(struct bigmap *map) {
 }
 
 status bigmap_reserve(struct bigmap *map, uint64_t size) {
-    if (unlikely(size >= BIG_SIZE_LISTED)) {
-        status result = region_grow(&map->huge, (map->huge_count + 1) * sizeof(struct huge));
+    if (unlikely(size >= BIG_LISTED)) {
+        status result = region_grow(&map->listed, (map->listed_count + 1) * sizeof(uint64_t));
         if (result != STATUS_OK)
             return result;
     }
     return likely((map->count + 1) * 4 <= (map->mask + 1) * 3) ? STATUS_OK : grow(map);
 }
 
-/* The list entry of a block of 64 GiB or more: the entry's key and tally are found again in the table. */
-static struct huge *huge_find(const struct bigmap *map, const struct big *entry) {
-    struct huge *list = (struct huge *)map->huge.base;
-    for (size_t i = 0; i < map->huge_count; i++) {
-        if (list[i].key == entry->key)
-            return &list[i];
-    }
-    return NULL;
+static uint64_t *listed_size(const struct bigmap *map, const struct big *entry) {
+    return (uint64_t *)map->listed.base + ((entry->value >> TALLY_BITS) - BIG_LISTED);
 }
 
-static uint64_t size_field(struct bigmap *map, uint64_t key, uint64_t size) {
-    if (likely(size < BIG_SIZE_LISTED))
+/* What an entry's size field holds: the size, or a place in the list, which room was reserved for. */
+static uint64_t size_field(struct bigmap *map, uint64_t size) {
+    if (likely(size < BIG_LISTED))
         return size;
-    assert((map->huge_count + 1) * sizeof(struct huge) <= map->huge.committed);
-    ((struct huge *)map->huge.base)[map->huge_count++] = (struct huge){key, size};
-    return BIG_SIZE_LISTED;
+    uint64_t *sizes = (uint64_t *)map->listed.base;
+    size_t place = 0;
+    while (place < map->listed_count && sizes[place] != 0)
+        place++;
+    if (place == map->listed_count)
+        map->listed_count++;
+    assert(map->listed_count * sizeof(uint64_t) <= map->listed.committed);
+    sizes[place] = size;
+    return BIG_LISTED + place;
 }
 
-static void forget_huge(struct bigmap *map, const struct big *entry) {
-    if (likely(entry->value >> TALLY_BITS != BIG_SIZE_LISTED))
-        return;
-    struct huge *huge = huge_find(map, entry);
-    *huge = ((struct huge *)map->huge.base)[--map->huge_count];
+static void unlist(struct bigmap *map, const struct big *entry) {
+    if (unlikely(big_is_listed(entry)))
+        *listed_size(map, entry) = 0;
 }
 
 void bigmap_put(struct bigmap *map, uint64_t key, uint64_t size, uint32_t tally) {
     assert((map->count + 1) * 4 <= (map->mask + 1) * 3 && tally <= TALLY_MASK);
     size_t slot = empty_slot(map->entries, map->mask, (uintptr_t)(key & ~BIG_WATCHED));
-    map->entries[slot] = (struct big){key, size_field(map, key, size) << TALLY_BITS | tally};
+    map->entries[slot] = (struct big){key, size_field(map, size) << TALLY_BITS | tally};
     map->count++;
 }
 
@@ -114,7 +112,7 @@ struct big *bigmap_find_next(const struct bigmap *map, const struct big *entry) 
 }
 
 void bigmap_remove(struct bigmap *map, struct big *entry) {
-    forget_huge(map, entry);
+    unlist(map, entry);
     size_t mask = map->mask, hole = (size_t)(entry - map->entries);
     for (size_t i = (hole + 1) & mask; map->entries[i].key != 0; i = (i + 1) & mask) {
         /* An entry moves back into the hole unless its home lies after the hole. */
@@ -129,13 +127,12 @@ void bigmap_remove(struct bigmap *map, struct big *entry) {
 }
 
 uint64_t big_size(const struct bigmap *map, const struct big *entry) {
-    uint64_t size = entry->value >> TALLY_BITS;
-    return likely(size != BIG_SIZE_LISTED) ? size : huge_find(map, entry)->size;
+    return likely(!big_is_listed(entry)) ? entry->value >> TALLY_BITS : *listed_size(map, entry);
 }
 
 void big_resize(struct bigmap *map, struct big *entry, uint64_t size) {
-    forget_huge(map, entry);
-    entry->value = size_field(map, entry->key, size) << TALLY_BITS | big_tally(entry);
+    unlist(map, entry);
+    entry->value = size_field(map, size) << TALLY_BITS | big_tally(entry);
 }
 
 bool bigmap_check(const struct bigmap *map) {
@@ -149,11 +146,13 @@ bool bigmap_check(const struct bigmap *map) {
             if (map->entries[slot].key == 0)
                 return false; /* not reachable from its home */
         }
-        if (entry->value >> TALLY_BITS == BIG_SIZE_LISTED) {
+        if (big_is_listed(entry)) {
             listed++;
-            if (huge_find(map, entry) == NULL)
-                return false;
+            if (big_size(map, entry) < BIG_LISTED)
+                return false; /* its place is free, or another's */
         }
     }
-    return count == map->count && listed == map->huge_count;
+    for (size_t place = 0; place < map->listed_count; place++)
+        listed -= ((uint64_t *)map->listed.base)[place] != 0;
+    return count == map->count && listed == 0;
 }

@@ -2,7 +2,7 @@
  *
  *   entry:  [watched:1 | address:63] [size:36 | tally:28]      open addressing, linear probing, at most 3/4 full
  *
- * A size of 64 GiB or more is kept in a short list beside the table. An address may occur more than once (once for
+ * A size near 64 GiB or more is kept in a short list beside the table, and its place there in the entry. An address may occur more than once (once for
  * each domain that knows it): the caller tells the entries apart by their tally. Tally 0 is a block that is not
  * traced but watched: the caller wants to hear of its end (code objects).
  * Owns its table (vmem). Protected by its partition's protector. Put, find and remove O(1) expected.
@@ -15,7 +15,8 @@
 
 enum { TALLY_BITS = 28 };
 #define TALLY_MASK ((UINT32_C(1) << TALLY_BITS) - 1)
-#define BIG_SIZE_LISTED ((UINT64_C(1) << (64 - TALLY_BITS)) - 1) /* this size: look into the list */
+#define BIG_LISTED_MOST (UINT64_C(1) << 16)
+#define BIG_LISTED ((UINT64_C(1) << (64 - TALLY_BITS)) - BIG_LISTED_MOST) /* from here on: BIG_LISTED + place in the list */
 #define BIG_WATCHED (UINT64_C(1) << 63)
 
 struct big {
@@ -23,17 +24,12 @@ struct big {
     uint64_t value; /* size << TALLY_BITS | tally */
 };
 
-struct huge {
-    uint64_t key;
-    uint64_t size;
-};
-
 struct bigmap {
     struct big *entries;
     size_t mask;
     size_t count;
-    struct region huge; /* struct huge */
-    size_t huge_count;
+    struct region listed; /* uint64_t sizes; 0: this place is free */
+    size_t listed_count;  /* places in use or free below it */
     struct vmem *account; /* borrowed */
 };
 
@@ -53,6 +49,7 @@ uint64_t big_size(const struct bigmap *map, const struct big *entry);
 void big_resize(struct bigmap *map, struct big *entry, uint64_t size);
 bool bigmap_check(const struct bigmap *map);
 
+static inline bool big_is_listed(const struct big *entry) { return entry->value >> TALLY_BITS >= BIG_LISTED; }
 static inline uint32_t big_tally(const struct big *entry) { return (uint32_t)entry->value & TALLY_MASK; }
 static inline uintptr_t big_address(const struct big *entry) { return (uintptr_t)(entry->key & ~BIG_WATCHED); }
 static inline void big_set_tally(struct big *entry, uint32_t tally) {

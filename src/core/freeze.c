@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* (tally, size) -> blocks: an open-addressing table in memory of its own. Key: size << TALLY_BITS | tally, as in
- * struct big; a tally is never 0, so neither is a key. Sizes of 64 GiB and more go into rows of their own. */
+ * struct big; a tally is never 0, so neither is a key. Sizes that a bigmap lists go into rows of their own. */
 struct counts {
     struct count {
         uint64_t key;
@@ -112,7 +112,7 @@ static status count_bigs(const struct tracer *tracer, const struct bigmap *map, 
         const struct big *entry = &map->entries[i];
         if (entry->key == 0 || big_tally(entry) == 0)
             continue;
-        if (entry->value >> TALLY_BITS != BIG_SIZE_LISTED) {
+        if (!big_is_listed(entry)) {
             result = counts_add(counts, entry->value);
         } else {
             uint32_t domain, node;

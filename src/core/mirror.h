@@ -26,8 +26,11 @@ struct mirror_entry {
     uint32_t tally; /* 0: this frame was never on top at `instr` */
     uint32_t depth; /* frames from the bottom of the stack to this one, 1 or more */
     uint32_t generation;
-    uint32_t reserved[5];
+    uint32_t reserved[7];
 };
+
+/* One cache line, so that the low bits of a frame's address select an entry. */
+_Static_assert(sizeof(struct mirror_entry) == 64, "mirror_entry() masks addresses with multiples of 64");
 
 struct mirror {
     const void *thread; /* NULL: this place is free */

@@ -61,17 +61,14 @@ void vmem_unmap(struct vmem *account, void *start, size_t bytes) {
 status region_init(struct region *region, struct vmem *account, size_t most) {
     memset(region, 0, sizeof *region);
     /* An address space limit (ulimit -v) may refuse the full size: a smaller region only fills up sooner. */
-    for (size_t size = whole_pages(most); size >= VMEM_STEP; size = whole_pages(size / 2)) {
-        region->base = platform_reserve(size);
-        if (region->base != NULL) {
-            region->reserved = size;
-            region->account = account;
-            return STATUS_OK;
-        }
-        if (size <= (size_t)platform_page_size())
-            break;
-    }
-    return STATUS_NOMEM;
+    size_t size = whole_pages(most);
+    while ((region->base = platform_reserve(size)) == NULL && size > VMEM_STEP)
+        size = whole_pages(size / 2);
+    if (region->base == NULL)
+        return STATUS_NOMEM;
+    region->reserved = size;
+    region->account = account;
+    return STATUS_OK;
 }
 
 void region_fini(struct region *region) {

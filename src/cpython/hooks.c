@@ -141,12 +141,19 @@ static out_of_line void remove_slow(void *block) {
         tracer_side_remove(&the_tracer, true, DOMAIN_PYTHON, (uintptr_t)block);
 }
 
-static out_of_line void remove_elsewhere(void *block, PyThreadState *thread) {
-    if (!thread_has_main_gil(thread)) {
-        tracer_side_remove(&the_tracer, false, DOMAIN_PYTHON, (uintptr_t)block);
-    } else if (the_tracer.active && !tracer_remove_fast(&the_tracer, (uintptr_t)block)) {
+/* Entering settles the side's window, which a loss in the main partition must not overtake. */
+static void remove_entered(void *block, PyThreadState *thread) {
+    status no_matter = tracer_enter(&the_tracer, thread); /* no memory for a mirror: it still settles */
+    (void)no_matter;
+    if (!tracer_remove_fast(&the_tracer, (uintptr_t)block))
         remove_slow(block);
-    }
+}
+
+static out_of_line void remove_elsewhere(void *block, PyThreadState *thread) {
+    if (!thread_has_main_gil(thread))
+        tracer_side_remove(&the_tracer, false, DOMAIN_PYTHON, (uintptr_t)block);
+    else if (the_tracer.active)
+        remove_entered(block, thread);
 }
 
 /* `objects`: blocks of this domain are objects, of which the reference tracer tells; if it has not told of the last
@@ -175,7 +182,6 @@ hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t cou
 static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, size_t size, PyThreadState *thread) {
     bool joint = thread_has_main_gil(thread);
     struct taken taken = {0};
-    bool ours = joint && the_tracer.active;
     if (!joint || the_tracer.strays)
         taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
     inside = true;
@@ -186,8 +192,8 @@ static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, s
         return NULL;
     }
     tracer_side_forget(&the_tracer, joint, taken);
-    if (ours && taken.run == 0 && !tracer_remove_fast(&the_tracer, (uintptr_t)old))
-        tracer_remove_slow(&the_tracer, (uintptr_t)old);
+    if (joint && the_tracer.active && taken.run == 0)
+        remove_entered(old, thread);
     put_elsewhere(block, size, thread);
     return block;
 }
