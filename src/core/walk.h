@@ -180,7 +180,7 @@ static status walk_down(struct tracer *tracer, FRAME *f, struct walk_stack *stac
             continue;
         if (above != NULL && (!ours || above->parent != entry->key))
             *changed = stack->count; /* the one above hangs on another path now */
-        if (!(one && stack->count > 0 ? ours : same))
+        if (!(one && stack->count > 0 ? ours && entry->generation == tracer->generation : same))
             *changed = stack->count + 1;
         above = entry;
         status result = walk_push(tracer, stack, f);

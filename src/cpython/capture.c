@@ -69,7 +69,7 @@ status capture_apart(PyThreadState *thread, struct callpaths *paths, bool one, u
     lock_acquire(&paths->lock);
     if (count == 0)
         result = unknown_node_locked(paths, &apart.node);
-    for (i = count; i-- > 0 && result == STATUS_OK;)
+    while (i-- > 0 && result == STATUS_OK)
         result = add_frame_locked(&apart, frames[i], i == 0);
     lock_release(&paths->lock);
     if (frames != few)

@@ -128,7 +128,7 @@ static int change_module(struct dl_phdr_info *info, size_t size, void *context) 
         }
     }
     /* The kernel's own module has no slots, and its dynamic section is not relocated. */
-    if (dynamic != NULL && strstr(info->dlpi_name, "linux-vdso") == NULL)
+    if (dynamic != NULL && (info->dlpi_name == NULL || strstr(info->dlpi_name, "linux-vdso") == NULL))
         change_dynamic(change, &module, dynamic);
     return 0;
 }
