@@ -1,0 +1,311 @@
+/* Threads at once: one with the main GIL (main and joint events), several without (apart events), through
+ * tracer.h. Each keeps a list of its own blocks; at the end the tracer must know exactly these. For
+ * ThreadSanitizer as well. */
+#include "support.h"
+
+#include "tracer.h"
+
+#include <pthread.h>
+
+enum { APART = 3, STEPS = 4000, BLOCKS = 64, NODES = 8 };
+
+struct block {
+    uintptr_t address;
+    uint64_t size;
+    bool side;
+};
+
+struct list {
+    struct tracer *tracer;
+    struct block blocks[BLOCKS];
+    uint32_t count;
+    uint32_t number; /* of the thread; 0 has the GIL */
+    uint64_t random;
+    uint64_t own_most; /* most bytes that this thread's blocks had at once */
+};
+
+static _Atomic bool over;
+
+/* A call path of a thread without the GIL: interned under the paths' lock. */
+static uint32_t path_of(struct callpaths *paths, uint32_t number) {
+    uint32_t site = 0, node = 0;
+    lock_acquire(&paths->lock);
+    status result = site_intern_locked(paths, &(struct site){0, 0, number}, &site);
+    if (result == STATUS_OK)
+        result = node_intern_locked(paths, 0, site, 1, &node);
+    lock_release(&paths->lock);
+    return result == STATUS_OK ? node : 0;
+}
+
+static uintptr_t address_of(const struct list *list, uint32_t i) {
+    return ((uintptr_t)(1 + list->number) << 40) + (uintptr_t)i * 48;
+}
+
+static void add_block(struct list *list, struct block block) {
+    uint64_t sum = 0;
+    list->blocks[list->count++] = block;
+    for (uint32_t i = 0; i < list->count; i++)
+        sum += list->blocks[i].size;
+    list->own_most = sum > list->own_most ? sum : list->own_most;
+}
+
+static bool is_used(const struct list *list, uintptr_t address) {
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->blocks[i].address == address)
+            return true;
+    }
+    return false;
+}
+
+/* --- a thread without the GIL
+ * -------------------------------------------------------------------------------------------- */
+
+static void put_apart(struct list *list) {
+    struct tracer *tracer = list->tracer;
+    struct block block = {address_of(list, support_below(&list->random, 500)),
+                          support_below(&list->random, 1000), true};
+    struct callpaths *paths = tracer_borrow_paths(tracer);
+    if (paths != NULL && !is_used(list, block.address)) {
+        uint32_t node = path_of(paths, 1 + support_below(&list->random, NODES));
+        tracer_side_put(tracer, false, paths, list->number, block.address, block.size, node);
+        add_block(list, block);
+    }
+    callpaths_release(paths);
+}
+
+/* realloc: the record is out while the allocator works. */
+static void resize_apart(struct list *list, uint32_t i, bool fails) {
+    struct tracer *tracer = list->tracer;
+    struct block *block = &list->blocks[i];
+    struct taken taken = tracer_side_take(tracer, list->number, block->address);
+    if (fails) {
+        tracer_side_put_back(tracer, false, block->address, taken);
+        return;
+    }
+    tracer_side_forget(tracer, false, taken);
+    struct callpaths *paths = tracer_borrow_paths(tracer);
+    if (paths == NULL)
+        return;
+    block->size = support_below(&list->random, 1000);
+    tracer_side_put(tracer, false, paths, list->number, block->address, block->size, path_of(paths, 1));
+    callpaths_release(paths);
+}
+
+static void apart_event(struct list *list) {
+    struct tracer *tracer = list->tracer;
+    uint32_t what = support_below(&list->random, 10), i = support_below(&list->random, list->count + 1);
+    if (i == list->count) {
+        if (list->count < BLOCKS)
+            put_apart(list);
+    } else if (what < 5) {
+        (void)tracer_side_remove(tracer, false, list->number, list->blocks[i].address);
+        list->blocks[i] = list->blocks[--list->count];
+    } else if (what < 7) {
+        resize_apart(list, i, what == 6);
+    } else if (what < 8) {
+        struct callpaths *paths = tracer_borrow_paths(tracer);
+        if (paths != NULL)
+            tracer_side_move(tracer, false, paths, list->number, list->blocks[i].address,
+                             path_of(paths, 1 + support_below(&list->random, NODES)));
+        callpaths_release(paths);
+    } else if (list->count < BLOCKS) {
+        put_apart(list);
+    }
+}
+
+static void *apart_thread(void *context) {
+    struct list *list = context;
+    for (int step = 0; step < STEPS; step++)
+        apart_event(list);
+    return NULL;
+}
+
+/* Until told to end, whatever happens to the tracer. */
+static void *restless_thread(void *context) {
+    while (!over)
+        apart_event(context);
+    return NULL;
+}
+
+/* --- the thread with the GIL
+ * --------------------------------------------------------------------------------------------- */
+
+static uint32_t tally_now(struct list *list) {
+    static const char thread;
+    struct tracer *tracer = list->tracer;
+    uint32_t tally = 0;
+    if (__atomic_load_n(&tracer->fast_thread, __ATOMIC_RELAXED) != &thread)
+        assert_int_equal(tracer_enter(tracer, &thread), STATUS_OK);
+    uint32_t node = path_of(tracer->paths, 1 + support_below(&list->random, NODES));
+    assert_int_equal(tracer_tally_of(tracer, node, &tally), STATUS_OK);
+    return tally;
+}
+
+static void put_with_gil(struct list *list) {
+    struct tracer *tracer = list->tracer;
+    struct block block = {address_of(list, support_below(&list->random, 500)),
+                          support_below(&list->random, 1000), support_below(&list->random, 3) == 0};
+    if (is_used(list, block.address))
+        return;
+    uint32_t tally = tally_now(list);
+    if (block.side)
+        tracer_side_put(tracer, true, tracer->paths, 0, block.address, block.size,
+                        tracer->ledger.tallies[tally].node);
+    else
+        tracer_put(tracer, block.address, block.size, tally);
+    add_block(list, block);
+}
+
+static void gil_event(struct list *list) {
+    struct tracer *tracer = list->tracer;
+    uint32_t i = support_below(&list->random, list->count + 1), what = support_below(&list->random, 8);
+    if (i == list->count || (what < 3 && list->count < BLOCKS)) {
+        if (list->count < BLOCKS)
+            put_with_gil(list);
+        return;
+    }
+    struct block block = list->blocks[i];
+    uint32_t tally = tally_now(list);
+    if (what < 5 && !block.side)
+        assert_true(tracer_move_fast(tracer, block.address, tally) ||
+                    tracer_move_slow(tracer, block.address, tally));
+    else if (block.side)
+        assert_true(tracer_side_remove(tracer, true, 0, block.address));
+    else
+        assert_true(tracer_remove_fast(tracer, block.address) || tracer_remove_slow(tracer, block.address));
+    if (what >= 5 || block.side)
+        list->blocks[i] = list->blocks[--list->count];
+}
+
+/* --- tests
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct tracer tracer;
+static struct list lists[1 + APART];
+static pthread_t threads[1 + APART];
+static struct vmem snapshots;
+
+static void start_threads(void *(*run)(void *), uint64_t seed) {
+    over = false;
+    memset(lists, 0, sizeof lists);
+    tracer_init(&tracer);
+    assert_int_equal(tracer_start(&tracer, 5), STATUS_OK);
+    for (uint32_t i = 0; i <= APART; i++) {
+        lists[i].tracer = &tracer;
+        lists[i].number = i;
+        lists[i].random = seed * 100 + i;
+    }
+    for (uint32_t i = 1; i <= APART; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run, &lists[i]), 0);
+}
+
+static void join_threads(void) {
+    for (uint32_t i = 1; i <= APART; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void end_tracer(void) {
+    tracer_stop(&tracer);
+    assert_int_equal(vmem_bytes(&tracer.memory), 0);
+    assert_int_equal(vmem_bytes(&snapshots), 0);
+}
+
+static void assert_view(enum view view) {
+    struct snapshot *snapshot;
+    uint64_t current, peak, sum = 0;
+    assert_int_equal(tracer_freeze(&tracer, &snapshots, view, &snapshot), STATUS_OK);
+    assert_true(snapshot_check(snapshot));
+    for (size_t i = 0; i < snapshot->row_count; i++)
+        sum += row_bytes(snapshot, snapshot_row(snapshot, i));
+    tracer_memory(&tracer, &current, &peak);
+    assert_true(current <= peak);
+    if (view == VIEW_PEAK)
+        assert_true(sum <= peak); /* between the two calls there may have been another peak */
+    snapshot_release(snapshot);
+}
+
+static void at_the_end_the_tracer_knows_the_blocks_of_all_threads(void **state) {
+    (void)state;
+    for (uint64_t round = 0; round < 4; round++) {
+        uint64_t observed = 0, current, peak, sum = 0;
+        start_threads(apart_thread, round);
+        for (int step = 0; step < STEPS; step++) {
+            gil_event(&lists[0]);
+            if (step % 64 == 0) {
+                tracer_memory(&tracer, &current, &peak);
+                assert_true(current <= peak && peak >= observed);
+                observed = peak;
+            }
+            if (step % 512 == 0)
+                assert_view((enum view)(step / 512 % 3));
+        }
+        join_threads();
+        for (uint32_t i = 0; i <= APART; i++) {
+            observed = lists[i].own_most > observed ? lists[i].own_most : observed;
+            for (uint32_t j = 0; j < lists[i].count; j++)
+                sum += lists[i].blocks[j].size;
+        }
+        tracer_memory(&tracer, &current, &peak);
+        assert_int_equal(current, sum);
+        assert_true(peak >= observed);
+        assert_true(tracer_check(&tracer));
+        assert_int_equal(tracer.lost, 0);
+        assert_view(VIEW_PEAK);
+        end_tracer();
+    }
+}
+
+static void the_peak_is_the_sum_of_its_shares_while_others_go_on(void **state) {
+    (void)state;
+    start_threads(restless_thread, 7);
+    for (int step = 0; step < 3000; step++) {
+        gil_event(&lists[0]);
+        if (step % 50 == 0)
+            tracer_reset_peak(&tracer);
+        if (step % 10 == 0) {
+            struct snapshot *snapshot;
+            uint64_t sum = 0;
+            assert_int_equal(tracer_freeze(&tracer, &snapshots, VIEW_PEAK, &snapshot), STATUS_OK);
+            for (size_t i = 0; i < snapshot->row_count; i++)
+                sum += snapshot_row(snapshot, i)->size;
+            snapshot_release(snapshot);
+            uint64_t current, peak;
+            tracer_memory(&tracer, &current, &peak);
+            assert_true(sum <= peak);
+        }
+    }
+    over = true;
+    join_threads();
+    assert_true(tracer_check(&tracer));
+    end_tracer();
+}
+
+static void stop_start_and_clear_do_not_disturb_other_threads(void **state) {
+    (void)state;
+    start_threads(restless_thread, 9);
+    for (int round = 0; round < 150; round++) {
+        for (int step = 0; step < 20; step++)
+            gil_event(&lists[0]);
+        lists[0].count = 0;
+        if (round % 3 == 0) {
+            assert_int_equal(tracer_clear(&tracer), STATUS_OK);
+        } else {
+            tracer_stop(&tracer);
+            assert_int_equal(tracer_start(&tracer, 1 + (uint32_t)round % 3), STATUS_OK);
+        }
+    }
+    over = true;
+    join_threads();
+    assert_true(tracer_check(&tracer)); /* what was taken in one run and put back in another is not in it */
+    end_tracer();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(at_the_end_the_tracer_knows_the_blocks_of_all_threads),
+        cmocka_unit_test(the_peak_is_the_sum_of_its_shares_while_others_go_on),
+        cmocka_unit_test(stop_start_and_clear_do_not_disturb_other_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
