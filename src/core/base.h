@@ -30,7 +30,6 @@ typedef enum {
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define hot_inline static inline __attribute__((always_inline))
 #define out_of_line __attribute__((__noinline__))
-#define maybe_unused __attribute__((__unused__))
 #define cold_path __attribute__((__noinline__, __cold__))
 
 /* Two counters that change together (bytes, blocks): one 128-bit add on every machine that has one. */

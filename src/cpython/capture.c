@@ -2,6 +2,8 @@
  * partition's parts run under the main GIL; capture_apart runs in any thread, on its own frames. */
 #include "walk_frames.h"
 
+#include "../core/walk_slow.h"
+
 static struct walk_stack scratch; /* under the main GIL */
 
 out_of_line uint32_t capture_slow(PyThreadState *thread) {

@@ -68,7 +68,12 @@ static inline uint32_t below(struct world *world, uint32_t end) { return support
 
 #define FRAME struct frame
 
-static inline FRAME *frame_below(FRAME *f) { return f->below; }
+static uint64_t frames_looked_below; /* so that tests can tell how far a walk went */
+
+static inline FRAME *frame_below(FRAME *f) {
+    frames_looked_below++;
+    return f->below;
+}
 static inline uintptr_t frame_instr(const FRAME *f) { return f->code->address + 192 + f->unit * 2; }
 static inline bool frame_complete(const FRAME *f) { return f->generator || f->unit >= f->code->first; }
 static inline bool frame_marked(const FRAME *f) { return marks_on && !f->generator && f->marked; }
@@ -99,7 +104,7 @@ static inline status frame_site(struct tracer *tracer, FRAME *f, uint32_t *site)
     return result == STATUS_OK ? codemap_put(&tracer->codes, code, instr, *site) : result;
 }
 
-#include "walk.h"
+#include "walk_slow.h"
 
 static struct walk_stack scratch;
 

@@ -1,0 +1,127 @@
+/* walk_slow: the walk of any stack, down to the first known frame and up again (walk.h has the idea, and says what to
+ * define before). Out of line. Under the main GIL. Fails, by returning 0, only where there is no memory: what was
+ * written until then is right, and the rest is written next time.
+ */
+#ifndef MEMTALLY_WALK_SLOW_H
+#define MEMTALLY_WALK_SLOW_H
+
+#include "walk.h"
+
+/* Frames that must be looked at, top first: scratch memory that grows on its own. */
+struct walk_stack {
+    struct region region; /* FRAME * each */
+    size_t count;
+};
+
+static status walk_push(struct tracer *tracer, struct walk_stack *stack, FRAME *f) {
+    if (unlikely(stack->region.base == NULL)) {
+        status result = region_init(&stack->region, &tracer->memory, ((size_t)1 << 26) * sizeof(FRAME *));
+        if (result != STATUS_OK)
+            return result;
+    }
+    status result = region_grow(&stack->region, (stack->count + 1) * sizeof(FRAME *));
+    if (result == STATUS_OK)
+        ((FRAME **)stack->region.base)[stack->count++] = f;
+    return result;
+}
+
+/* What stands below the frames of the stack: a marked frame's key and depth, or nothing. */
+struct walk_base {
+    uint32_t key;
+    uint32_t depth;
+};
+
+/* Goes down to the first known frame. `*changed`: how many frames, from the top, have to be written anew. */
+static status walk_down(struct tracer *tracer, FRAME *f, struct walk_stack *stack, FRAME **known, size_t *changed) {
+    bool one = tracer_frames_are_one(tracer);
+    const struct mirror_entry *above = NULL;
+    stack->count = *changed = 0;
+    for (*known = NULL; f != NULL; f = frame_below(f)) {
+        const struct mirror_entry *entry = mirror_entry(&tracer->mirrors, f);
+        bool ours = entry->frame == f;
+        if (ours && frame_marked(f)) {
+            *known = f;
+            return STATUS_OK;
+        }
+        bool same = ours && entry->instr == frame_instr(f) && entry->generation == tracer->generation;
+        if (!same && !frame_complete(f))
+            continue;
+        if (above != NULL && (!ours || above->parent != entry->key))
+            *changed = stack->count; /* the one above hangs on another path now */
+        if (!(one && stack->count > 0 ? ours && entry->generation == tracer->generation : same))
+            *changed = stack->count + 1;
+        above = entry;
+        status result = walk_push(tracer, stack, f);
+        if (result != STATUS_OK)
+            return result;
+    }
+    return STATUS_OK;
+}
+
+/* The known frame below all: bring its entry to its present instruction. */
+static status walk_refresh(struct tracer *tracer, FRAME *known, bool is_top, struct walk_base *base) {
+    struct mirror_entry *entry = mirror_entry(&tracer->mirrors, known);
+    if (is_top || (entry->instr != frame_instr(known) && !tracer_frames_are_one(tracer))) {
+        struct step *step = walk_step_get(tracer, known, entry->parent, entry->depth, is_top);
+        if (step == NULL)
+            return STATUS_NOMEM;
+        mirror_write(tracer, known, entry->parent, entry->depth, step);
+    }
+    *base = (struct walk_base){entry->key, entry->depth};
+    return STATUS_OK;
+}
+
+/* Writes the topmost `changed` frames of the stack anew, from below; returns the tally of the one on top, or 0. */
+static uint32_t walk_up(struct tracer *tracer, const struct walk_stack *stack, size_t changed, struct walk_base base) {
+    FRAME **frames = (FRAME **)stack->region.base;
+    bool one = tracer_frames_are_one(tracer);
+    uint32_t tally = 0;
+    if (changed < stack->count) {
+        const struct mirror_entry *entry = mirror_entry(&tracer->mirrors, frames[changed]);
+        base = (struct walk_base){entry->key, entry->depth};
+    }
+    for (size_t i = changed; i-- > 0;) {
+        FRAME *f = frames[i];
+        bool top = i == 0;
+        struct step only_depth = {.key = base.depth + 1};
+        const struct step *step = &only_depth;
+        if (!one || top)
+            step = walk_step_get(tracer, f, base.key, base.depth + 1, top);
+        if (step == NULL)
+            return 0;
+        base.depth++;
+        mirror_write(tracer, f, base.key, base.depth, step);
+        frame_mark(f);
+        base.key = step->key;
+        tally = step->tally;
+    }
+    if (unlikely(mirror_is_deep(&tracer->mirrors, base.depth)))
+        mirror_grow(&tracer->mirrors, base.depth);
+    return tally;
+}
+
+/* Any stack: `f` is its youngest frame that can count, or NULL. 0 only where there is no memory. */
+static out_of_line uint32_t walk_any(struct tracer *tracer, FRAME *f, struct walk_stack *stack) {
+    FRAME *known;
+    size_t changed;
+    struct walk_base base = {0, 0};
+    if (walk_down(tracer, f, stack, &known, &changed) != STATUS_OK)
+        return 0;
+    if (known != NULL && walk_refresh(tracer, known, stack->count == 0, &base) != STATUS_OK)
+        return 0;
+    if (stack->count == 0)
+        return known != NULL ? mirror_entry(&tracer->mirrors, known)->tally : tracer->unknown;
+    FRAME **frames = (FRAME **)stack->region.base;
+    const struct mirror_entry *lowest = mirror_entry(&tracer->mirrors, frames[stack->count - 1]);
+    if (lowest->parent != base.key)
+        changed = stack->count;
+    uint32_t tally = mirror_entry(&tracer->mirrors, frames[0])->tally;
+    if (changed == 0 && tally != 0) {
+        for (size_t i = 0; i < stack->count; i++)
+            frame_mark(frames[i]);
+        return tally;
+    }
+    return walk_up(tracer, stack, changed != 0 ? changed : 1, base);
+}
+
+#endif
