@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Sequence
 
-from memtally.commands import build_parser
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line (sys.argv's, if ARGV is None) and return the exit status."""
+    from memtally.commands import build_parser
+
     parser = build_parser()
     options = parser.parse_args(sys.argv[1:] if argv is None else argv)
     if options.execute is None:
@@ -17,4 +17,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the folder we were called in: an argparse.py there is the program's, not ours
     sys.exit(main())

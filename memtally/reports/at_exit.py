@@ -1,8 +1,8 @@
 """The end of `memtally run`: saves the snapshot and prints the tables when the traced program exits.
 
 Registered with atexit before the program's first line, so that it runs after all that the program registers.
-Nothing here may change how the program ends: whatever goes wrong becomes one line on stderr. What the tables
-need (linecache and the like) is imported only after tracing has stopped, so that none of it is in them.
+Nothing here may change how the program ends: whatever goes wrong becomes one line on stderr. The module that
+writes the tables is imported only after tracing has stopped, so that none of it is in them.
 """
 
 import atexit
@@ -95,8 +95,8 @@ def _program_began(unstarted: object) -> bool:
 def _stay_interrupted() -> None:
     """Let python still die of the Ctrl-C that ended the program: running a string makes it forget.
 
-    Strings are run while the report is made, too (every namedtuple is made by one), so this runs one that
-    ends as the program ended.
+    One is run wherever a namedtuple is made, say, and the report may import what makes one. So this runs a
+    string that ends as the program ended.
     """
     try:
         exec("raise KeyboardInterrupt")

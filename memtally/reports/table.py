@@ -2,17 +2,21 @@
 
 On a terminal it fits the width: in one line a row where that is wide enough, else with the source line below.
 Anywhere else it is plain text in full length that does not depend on the surroundings.
+
+This runs at the end of programs of all kinds, some of which have a token.py or a types.py of their own. So it
+imports only what has been there since the start (and unicodedata), and reads source files without linecache.
 """
 
-import linecache
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TextIO
 
-from memtally import Frame, Statistic
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TextIO
+
+    from memtally import Frame, Statistic
 
 LIMIT = 10
 """Rows in a table; what the others hold together is the last row."""
@@ -25,12 +29,12 @@ NUMBERS = 4
 """How many of the columns are numbers; these never get shortened."""
 
 
-@dataclass(frozen=True)
 class Style:
     """How to write a table: in WIDTH columns (None: as wide as it gets), with or without COLOUR."""
 
-    width: int | None = None
-    colour: bool = False
+    def __init__(self, width: int | None = None, colour: bool = False) -> None:
+        self.width = width
+        self.colour = colour
 
     def paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
@@ -39,7 +43,7 @@ class Style:
 BOLD, DIM = "1", "2"
 
 
-def style_of(stream: TextIO) -> Style:
+def style_of(stream: "TextIO") -> Style:
     """The style that fits STREAM and the environment (COLUMNS, NO_COLOR, TERM)."""
     if not stream.isatty():
         return Style()
@@ -54,14 +58,15 @@ def style_of(stream: TextIO) -> Style:
     return Style(max(width, 40), colour)
 
 
-def lines(title: str, statistics: Sequence[Statistic], style: Style) -> list[str]:
+def lines(title: str, statistics: "Sequence[Statistic]", style: Style) -> list[str]:
     """The table of the first LIMIT of STATISTICS (by line, largest first), as lines without newlines."""
     size = sum(row.size for row in statistics)
     count = sum(row.count for row in statistics)
     heading = f"{title}, {size_text(size)} in {_plural(count, 'block')}"
     if not statistics:
         return [style.paint(BOLD, heading)]
-    rows = [HEADINGS, *(_cells(row, size) for row in statistics[:LIMIT])]
+    files: dict[str, list[bytes]] = {}
+    rows = [HEADINGS, *(_cells(row, size, files) for row in statistics[:LIMIT])]
     others = statistics[LIMIT:]
     if others:
         rest = _plural(len(others), "other line")
@@ -85,9 +90,9 @@ def _plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + "s" * (number != 1)
 
 
-def _cells(row: Statistic, total: int) -> tuple[str, ...]:
+def _cells(row: "Statistic", total: int, files: "dict[str, list[bytes]]") -> tuple[str, ...]:
     frame = row.traceback[0]
-    words = (_place(frame), frame.function or "", _source(frame))
+    words = (_place(frame), frame.function or "", _source(frame, files))
     return (*_number_cells(row.size, row.count, total), *map(_printable, words))
 
 
@@ -102,7 +107,7 @@ def _real_name(filename: str) -> str:
     return filename
 
 
-def _place(frame: Frame) -> str:
+def _place(frame: "Frame") -> str:
     """File and line, the file as an import would find it: without the folder on sys.path that it lies in."""
     if frame.filename == "<unknown>":
         return "(no Python frame)"
@@ -115,16 +120,47 @@ def _place(frame: Frame) -> str:
     return f"{name}:{frame.lineno}"
 
 
-def _source(frame: Frame) -> str:
-    """The source line, or "" where there is none to be had."""
+def _source(frame: "Frame", files: "dict[str, list[bytes]]") -> str:
+    """The source line, or "" where there is none to be had; FILES keeps what was read, by name."""
     name = _real_name(frame.filename)
-    line = linecache.getline(name, frame.lineno)
-    if line:
-        return line.strip()
-    for module in list(sys.modules.values()):  # a module in a zip file: only its loader can read it
-        if getattr(module, "__file__", None) == name:
-            return linecache.getline(name, frame.lineno, vars(module)).strip()
-    return ""
+    if name not in files:
+        files[name] = _read(name).splitlines()
+    content = files[name]
+    if not 0 < frame.lineno <= len(content):
+        return ""
+    line = content[frame.lineno - 1]
+    try:
+        return line.decode(_encoding(content), "replace").strip()
+    except (LookupError, UnicodeError):  # no encoding that python knows for text
+        return line.decode("utf-8", "replace").strip()
+
+
+def _read(name: str) -> bytes:
+    """The source file NAME; it may have been named relative to a folder on sys.path, or lie in a zip file."""
+    folders = ["", *(path for path in sys.path if isinstance(path, str) and not os.path.isabs(name))]
+    for folder in folders:
+        try:
+            with open(os.path.join(folder, name), "rb") as file:
+                return file.read()
+        except (OSError, ValueError):
+            continue
+    for module in list(sys.modules.values()):
+        known = module.__dict__ if isinstance(module, type(sys)) else {}
+        if known.get("__file__") == name:
+            try:
+                return bytes(known["__loader__"].get_data(name))
+            except (AttributeError, KeyError, OSError):
+                break
+    return b""
+
+
+def _encoding(content: "Sequence[bytes]") -> str:
+    """The encoding that a source file's first lines declare; UTF-8 where they do not."""
+    for line in content[:2]:
+        comment, _, rest = line.partition(b"coding")
+        if comment.lstrip().startswith(b"#") and rest[:1] in (b":", b"="):
+            return "".join(rest[1:].decode("ascii", "replace").split()[:1]) or "utf-8"
+    return "utf-8"
 
 
 def _printable(text: str) -> str:
@@ -134,7 +170,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
 
 
-def _align(rows: list[tuple[str, ...]], style: Style) -> Iterable[str]:
+def _align(rows: list[tuple[str, ...]], style: Style) -> "Iterable[str]":
     widths = [max(_columns(row[i]) for row in rows) for i in range(len(HEADINGS))]
     indent = sum(widths[:NUMBERS]) + 2 * NUMBERS
     below = style.width is not None and style.width < ONE_LINE

@@ -248,3 +248,26 @@ def test_output_comes_in_order_when_both_streams_share_a_pipe(workshop):
     workshop.write("program.py", "print('first, and buffered')")
     done = workshop.run("program.py", redirect="2>&1")
     assert done.stdout.startswith("first, and buffered\n\nmemtally: at the peak")
+
+
+def test_modules_of_the_program_that_are_named_as_the_librarys_are_left_alone(workshop):
+    names = (
+        "argparse",
+        "token",
+        "tokenize",
+        "linecache",
+        "dataclasses",
+        "typing",
+        "re",
+        "shutil",
+        "tempfile",
+        "json",
+    )
+    for name in names:
+        workshop.write(f"{name}.py", f"print('the program has its own {name}')")
+    workshop.write("program.py", "import token, linecache, json\nkept = bytes(100000)")
+    done = workshop.side_by_side("program.py")
+    assert done.stdout.count("has its own") == 3
+    assert "kept = bytes(100000)" in done.report
+    workshop.write("program.py", "kept = bytes(100000)")
+    assert "has its own" not in workshop.side_by_side("program.py").stdout

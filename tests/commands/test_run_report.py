@@ -99,6 +99,28 @@ def test_source_lines_come_from_zip_files_and_frozen_modules_too(workshop):
     assert all(cells[-1] for cells in frozen)
 
 
+def test_source_lines_are_read_in_the_encoding_they_declare(workshop):
+    for name, head in (
+        ("latin", "# -*- coding: latin-1 -*-"),
+        ("plain", "#"),
+        ("unknown", "# coding: nonsense"),
+    ):
+        encoding = "latin-1" if name == "latin" else "utf-8"
+        line = "kept = [bytes(90000), 'Grüße']"
+        (workshop.folder / f"{name}.py").write_bytes(f"{head}\n\n{line}\n".encode(encoding))
+    for name in ("latin", "plain"):
+        assert "kept = [bytes(90000), 'Grüße']" in workshop.run(f"{name}.py").report
+    workshop.write("program.py", "exec(compile(b'\\n\\nkept = bytes(80000)', 'unknown.py', 'exec'))")
+    assert "kept = [bytes(90000), 'Grüße']" in workshop.run("program.py").report
+
+
+def test_source_lines_are_found_after_the_program_changed_its_folder(workshop):
+    workshop.write("sub/program.py", "import os\nos.chdir('/')\nkept = bytes(100000)\n")
+    assert "kept = bytes(100000)" in workshop.run("sub/program.py").report.split("source")[1]
+    os.rename(workshop.folder / "sub/program.py", workshop.folder / "program.py")
+    assert "kept = bytes(100000)" in workshop.run("program.py").report
+
+
 def test_control_characters_of_the_program_do_not_reach_the_terminal(workshop):
     workshop.write("program.py", "exec(compile('\\n\\nx = bytes(100000)', '\\x1b[31mred\\nfile', 'exec'))")
     done = workshop.run("program.py")
