@@ -63,8 +63,7 @@ static bool marks_on = true;
 
 static inline uint32_t below(struct world *world, uint32_t end) { return support_below(&world->random, end); }
 
-/* --- what walk.h wants to know of a frame
- * --------------------------------------------------------------------------- */
+/* --- what walk.h wants to know of a frame -------------------------------------------------------------- */
 
 #define FRAME struct frame
 
@@ -108,8 +107,7 @@ static inline status frame_site(struct tracer *tracer, FRAME *f, uint32_t *site)
 
 static struct walk_stack scratch;
 
-/* --- the naive full walk
- * --------------------------------------------------------------------------------------------- */
+/* --- the naive full walk ------------------------------------------------------------------------------- */
 
 static inline bool node_is(const struct tracer *tracer, const struct node *node, const FRAME *f) {
     const struct site *site = site_get(tracer->paths, node->site);
@@ -142,8 +140,7 @@ static inline bool walk_is_right(struct world *world, FRAME *f, uint32_t tally) 
     return id == 0;
 }
 
-/* --- what a program does
- * ---------------------------------------------------------------------------------------------- */
+/* --- what a program does ------------------------------------------------------------------------------- */
 
 static inline struct thread *now(struct world *world) { return &world->threads[world->running]; }
 static inline FRAME *top_of(struct world *world) { return now(world)->top; }

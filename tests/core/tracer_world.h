@@ -121,8 +121,7 @@ static inline void log_end(struct world *world, uint32_t i) {
     world->blocks[i] = world->blocks[--world->count];
 }
 
-/* --- the main partition
- * ------------------------------------------------------------------------------------------------ */
+/* --- the main partition -------------------------------------------------------------------------------- */
 
 /* As the hooks do before they touch it. */
 static inline bool enter(struct world *world) {
@@ -192,8 +191,7 @@ static inline void main_watch(struct world *world, uintptr_t address) {
     world->blocks[i].watched = true;
 }
 
-/* --- the side partition
- * ------------------------------------------------------------------------------------------------ */
+/* --- the side partition -------------------------------------------------------------------------------- */
 
 static inline uint32_t side_who(uint32_t domain, uint32_t n) { return NODES * (1 + domain) + n; }
 

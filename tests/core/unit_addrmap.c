@@ -177,8 +177,7 @@ static void slots_given_back_are_used_again(void **state) {
     addrmap_fini(&map);
 }
 
-/* --- random blocks against a list
- * --------------------------------------------------------------------------------- */
+/* --- random blocks against a list ---------------------------------------------------------------------- */
 
 enum { BLOCKS = 3000, STEPS = 200000 };
 
@@ -289,8 +288,7 @@ static void blocks_of_all_kinds_are_as_in_a_list(void **state) {
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
-/* --- faults
- * -------------------------------------------------------------------------------------------------------- */
+/* --- faults -------------------------------------------------------------------------------------------- */
 
 static status stop_at_once(void *context, uintptr_t start, const struct page *page, uint32_t count) {
     (void)page;

@@ -43,17 +43,9 @@ static void assert_as_model(const struct bigmap *map) {
     }
 }
 
-static bool has_huge_at(uintptr_t address) {
-    for (uint32_t i = 0; i < model_count; i++) {
-        if (model[i].address == address && model[i].size >= BIG_SIZE_LISTED)
-            return true;
-    }
-    return false;
-}
-
 static uint64_t random_size(uint64_t *random) {
     static const uint64_t sizes[] = {
-        0, 1, 513, BIG_SIZE_LISTED - 1, BIG_SIZE_LISTED, BIG_SIZE_LISTED + 1, UINT64_C(1) << 40, UINT64_MAX};
+        0, 1, 513, BIG_LISTED - 1, BIG_LISTED, BIG_LISTED + 1, UINT64_C(1) << 36, UINT64_MAX};
     return sizes[support_below(random, sizeof sizes / sizeof *sizes)];
 }
 
@@ -62,8 +54,6 @@ static void add(struct bigmap *map, uint64_t *random, uint32_t tally) {
                           support_below(random, 5) == 0};
     if (support_below(random, 4) == 0)
         entry.address += support_below(random, 16); /* not aligned: same home as its neighbours */
-    if (has_huge_at(entry.address) && entry.size >= BIG_SIZE_LISTED)
-        entry.size = 600;
     assert_int_equal(bigmap_reserve(map, entry.size), STATUS_OK);
     bigmap_put(map, entry.address | (entry.watched ? BIG_WATCHED : 0), entry.size, tally);
     model[model_count++] = entry;
@@ -74,10 +64,14 @@ static void change(struct bigmap *map, uint64_t *random, uint32_t i, uint32_t ta
     struct big *big = find(map, entry);
     uint64_t size = random_size(random);
     assert_non_null(big);
-    if (support_below(random, 2) == 0) {
+    uint32_t what = support_below(random, 3);
+    if (what == 0) {
         big_set_tally(big, tally);
         entry->tally = tally;
-    } else if (size < BIG_SIZE_LISTED || !has_huge_at(entry->address)) {
+    } else if (what == 1) {
+        big->key |= BIG_WATCHED;
+        entry->watched = true;
+    } else {
         assert_int_equal(bigmap_reserve(map, size), STATUS_OK);
         big_resize(map, find(map, entry), size);
         entry->size = size;
@@ -112,7 +106,6 @@ static void entries_are_as_in_a_list(void **state) {
         if (model_count % 16 == 0)
             assert_as_model(&map);
     }
-    assert_int_equal(map.huge_count, 0);
     bigmap_fini(&map);
     bigmap_fini(&map);
     assert_int_equal(vmem_bytes(&account), 0);
@@ -139,17 +132,36 @@ static void two_entries_of_one_address_may_both_have_64_gib(void **state) {
     struct bigmap map;
     assert_int_equal(bigmap_init(&map, &account), STATUS_OK);
     for (uint32_t tally = 1; tally <= 3; tally++) {
-        assert_int_equal(bigmap_reserve(&map, BIG_SIZE_LISTED + tally), STATUS_OK);
-        bigmap_put(&map, 4096, BIG_SIZE_LISTED + tally, tally);
+        assert_int_equal(bigmap_reserve(&map, BIG_LISTED + tally), STATUS_OK);
+        bigmap_put(&map, 4096, BIG_LISTED + tally, tally);
     }
     struct entry second = {4096, 0, 2, false};
     for (struct big *entry = bigmap_find(&map, 4096); entry != NULL; entry = bigmap_find_next(&map, entry))
-        assert_int_equal(big_size(&map, entry), BIG_SIZE_LISTED + big_tally(entry));
+        assert_int_equal(big_size(&map, entry), BIG_LISTED + big_tally(entry));
     bigmap_remove(&map, find(&map, &second));
-    assert_int_equal(map.huge_count, 2);
     for (struct big *entry = bigmap_find(&map, 4096); entry != NULL; entry = bigmap_find_next(&map, entry))
-        assert_int_equal(big_size(&map, entry), BIG_SIZE_LISTED + big_tally(entry));
+        assert_int_equal(big_size(&map, entry), BIG_LISTED + big_tally(entry));
     assert_true(bigmap_check(&map));
+    bigmap_fini(&map);
+}
+
+static void places_for_large_sizes_are_used_again_and_have_an_end(void **state) {
+    (void)state;
+    struct bigmap map;
+    assert_int_equal(bigmap_init(&map, &account), STATUS_OK);
+    for (uint32_t i = 0; i < 200; i++) {
+        assert_int_equal(bigmap_reserve(&map, UINT64_MAX), STATUS_OK);
+        bigmap_put(&map, 4096 + (uintptr_t)i * 16, UINT64_MAX, 1);
+        if (i >= 4)
+            bigmap_remove(&map, bigmap_find(&map, 4096 + (uintptr_t)(i - 4) * 16));
+    }
+    assert_true(map.listed_count <= 5);
+    bigmap_fini(&map);
+    assert_int_equal(bigmap_init(&map, &account), STATUS_OK);
+    map.listed_count = BIG_LISTED_MOST; /* as if so many were in use */
+    assert_int_equal(bigmap_reserve(&map, BIG_LISTED), STATUS_FULL);
+    assert_int_equal(bigmap_reserve(&map, BIG_LISTED - 1), STATUS_OK);
+    map.listed_count = 0;
     bigmap_fini(&map);
 }
 
@@ -157,12 +169,12 @@ static void the_check_sees_what_is_wrong(void **state) {
     (void)state;
     struct bigmap map;
     assert_int_equal(bigmap_init(&map, &account), STATUS_OK);
-    assert_int_equal(bigmap_reserve(&map, BIG_SIZE_LISTED), STATUS_OK);
-    bigmap_put(&map, 4096, BIG_SIZE_LISTED, 1);
+    assert_int_equal(bigmap_reserve(&map, BIG_LISTED), STATUS_OK);
+    bigmap_put(&map, 4096, BIG_LISTED, 1);
     assert_true(bigmap_check(&map));
-    map.huge_count = 0;
+    ((uint64_t *)map.listed.base)[0] = 0;
     assert_false(bigmap_check(&map));
-    map.huge_count = 1;
+    ((uint64_t *)map.listed.base)[0] = BIG_LISTED;
     map.count = 2;
     assert_false(bigmap_check(&map));
     map.count = 1;
@@ -183,14 +195,14 @@ static status put_many(void *context) {
         return result;
     uint32_t count = 0;
     for (uint32_t i = 0; i < 9000; i++) {
-        uint64_t size = i % 2 == 0 ? BIG_SIZE_LISTED + i : i;
+        uint64_t size = i % 2 == 0 ? BIG_LISTED + i : i;
         if ((result = bigmap_reserve(&map, size)) != STATUS_OK)
             break;
         bigmap_put(&map, 4096 + (uintptr_t)i * 16, size, 1 + i);
         count++;
     }
     assert_int_equal(map.count, count);
-    assert_int_equal(map.huge_count, (count + 1) / 2);
+    assert_true(bigmap_check(&map));
     for (uint32_t i = 0; i < count; i += 100)
         assert_int_equal(big_tally(bigmap_find(&map, 4096 + (uintptr_t)i * 16)), 1 + i);
     bigmap_fini(&map);
@@ -207,6 +219,7 @@ int main(void) {
         cmocka_unit_test(entries_are_as_in_a_list),
         cmocka_unit_test(a_watched_entry_keeps_its_size_of_64_gib_and_more),
         cmocka_unit_test(two_entries_of_one_address_may_both_have_64_gib),
+        cmocka_unit_test(places_for_large_sizes_are_used_again_and_have_an_end),
         cmocka_unit_test(the_check_sees_what_is_wrong),
         cmocka_unit_test(every_request_may_fail),
     };

@@ -154,8 +154,7 @@ static void reset(struct world *world) {
     peak_add(&world->log, PEAK_RESET, 0, 0, 0);
 }
 
-/* --- comparison
- * ------------------------------------------------------------------------------------------------------- */
+/* --- comparison ---------------------------------------------------------------------------------------- */
 
 static void assert_counters(const struct world *world, const struct tally *tally,
                             const struct peak_result *result, uint32_t who, int64_t *sum) {
@@ -197,8 +196,7 @@ static void assert_as_log(struct world *world) {
     }
 }
 
-/* --- random events
- * ---------------------------------------------------------------------------------------------------- */
+/* --- random events ------------------------------------------------------------------------------------- */
 
 static uint64_t random_bytes(uint64_t *random) {
     uint32_t kind = support_below(random, 12);
@@ -266,8 +264,7 @@ static void the_peak_of_both_partitions_is_what_the_log_of_all_events_says(void 
     }
 }
 
-/* --- single cases
- * ----------------------------------------------------------------------------------------------------- */
+/* --- single cases -------------------------------------------------------------------------------------- */
 
 static int64_t peak_of(const struct world *world) { return world->ledger.limit + world->side.current; }
 

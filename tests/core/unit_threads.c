@@ -57,8 +57,7 @@ static bool is_used(const struct list *list, uintptr_t address) {
     return false;
 }
 
-/* --- a thread without the GIL
- * -------------------------------------------------------------------------------------------- */
+/* --- a thread without the GIL -------------------------------------------------------------------------- */
 
 static void put_apart(struct list *list) {
     struct tracer *tracer = list->tracer;
@@ -127,8 +126,7 @@ static void *restless_thread(void *context) {
     return NULL;
 }
 
-/* --- the thread with the GIL
- * --------------------------------------------------------------------------------------------- */
+/* --- the thread with the GIL --------------------------------------------------------------------------- */
 
 static uint32_t tally_now(struct list *list) {
     static const char thread;

@@ -108,6 +108,17 @@ static void a_refused_reservation_is_tried_again_with_half_the_size(void **state
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
+static void a_region_may_be_smaller_than_a_step(void **state) {
+    (void)state;
+    struct region region;
+    assert_int_equal(region_init(&region, &account, 100), STATUS_OK);
+    assert_int_equal(region_grow(&region, 100), STATUS_OK);
+    region.base[99] = 1;
+    assert_int_equal(region_grow(&region, platform_page_size() + 1), STATUS_FULL);
+    region_fini(&region);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
 static void more_addresses_than_there_are_give_a_smaller_region(void **state) {
     (void)state;
     struct region region;
@@ -163,6 +174,7 @@ int main(void) {
         cmocka_unit_test(a_region_grows_in_place_and_keeps_its_bytes),
         cmocka_unit_test(a_region_that_cannot_grow_stays_as_it_was),
         cmocka_unit_test(a_refused_reservation_is_tried_again_with_half_the_size),
+        cmocka_unit_test(a_region_may_be_smaller_than_a_step),
         cmocka_unit_test(more_addresses_than_there_are_give_a_smaller_region),
         cmocka_unit_test(every_request_may_fail),
         cmocka_unit_test(errno_is_left_as_it_was),

@@ -31,8 +31,7 @@ static void in_every_mode(void (*test)(struct world *world)) {
     marks_on = true;
 }
 
-/* --- single cases
- * ------------------------------------------------------------------------------------------------------ */
+/* --- single cases -------------------------------------------------------------------------------------- */
 
 static void no_frames(struct world *world) {
     assert_walk(world, 0);
@@ -256,8 +255,49 @@ static void a_stack_of_thousands_is_walked_to_its_bottom(void **state) {
     in_every_mode(deep);
 }
 
-/* --- random programs
- * ---------------------------------------------------------------------------------------------------- */
+/* How many frames a walk looks below. */
+static uint64_t steps_of_walk(struct world *world) {
+    uint64_t before = frames_looked_below;
+    uint32_t tally = walk(world, 0);
+    uint64_t steps = frames_looked_below - before;
+    assert_true(walk_is_right(world, top_of(world), tally));
+    return steps;
+}
+
+static void a_walk_looks_at_the_changed_frames_only(void **state) {
+    (void)state;
+    static struct world world;
+    for (uint32_t frames = 1; frames <= 25; frames += 24) {
+        begin(&world, frames);
+        struct code *code = &world.codes[0];
+        for (uint32_t depth = 0; depth < 1000; depth++)
+            call(&world, code, UNITS - 1, 1);
+        assert_true(steps_of_walk(&world) >= 999); /* the first time */
+        assert_int_equal(steps_of_walk(&world), 0);
+        top_of(&world)->unit--;
+        (void)steps_of_walk(&world);
+        assert_int_equal(steps_of_walk(&world), 0); /* in a loop: the frame on top alone */
+        for (uint32_t i = 0; i < 3; i++) {
+            call(&world, code, UNITS - 1, 1);
+            (void)steps_of_walk(&world);
+            assert_int_equal(steps_of_walk(&world), 0);
+            leave(&world);
+            call(&world, code, UNITS - 1, 1);
+            assert_int_equal(steps_of_walk(&world), 1); /* a function called in a loop: its caller alone */
+            leave(&world);
+        }
+        call(&world, &world.codes[4], UNITS - 1, 1); /* content 5: a class body, never marked */
+        call(&world, code, UNITS - 1, 1);
+        (void)steps_of_walk(&world);
+        leave(&world);
+        call(&world, code, UNITS - 1, 1);
+        assert_in_range(steps_of_walk(&world), 1, 4); /* down to the first marked frame, by content */
+        assert_int_equal(steps_of_walk(&world), 0);   /* and what was compared is marked now */
+        end(&world);
+    }
+}
+
+/* --- random programs ----------------------------------------------------------------------------------- */
 
 static uint32_t free_place(struct world *world) {
     uint32_t place = below(world, GENERATORS * 2);
@@ -391,8 +431,7 @@ static void random_programs_without_marks_and_one_frame(void **state) {
     random_programs(1, false);
 }
 
-/* --- out of memory
- * ------------------------------------------------------------------------------------------------------- */
+/* --- out of memory ------------------------------------------------------------------------------------- */
 
 /* A walk may find no memory; the next one that does is right again. */
 static void program_without_memory(size_t n, bool lasting, uint32_t frames) {
@@ -446,6 +485,7 @@ int main(void) {
         cmocka_unit_test(each_thread_has_its_own_path),
         cmocka_unit_test(marks_of_an_earlier_start_are_not_believed),
         cmocka_unit_test(a_stack_of_thousands_is_walked_to_its_bottom),
+        cmocka_unit_test(a_walk_looks_at_the_changed_frames_only),
         cmocka_unit_test(random_programs_with_marks_and_all_frames),
         cmocka_unit_test(random_programs_with_marks_and_one_frame),
         cmocka_unit_test(random_programs_without_marks_and_all_frames),
