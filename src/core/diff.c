@@ -5,6 +5,7 @@
  * ids first, each name once (namemap.h).
  */
 #include "diff.h"
+#include "grouping.h"
 #include "namemap.h"
 #include "sort.h"
 #include "unrolled.h"
@@ -47,7 +48,7 @@ static bool hash_key(struct join *join, bool of_old, const struct group *group, 
                 return false;
             hash = hash_pair(hash, file, site->line);
         }
-        *result = hash_mix(hash);
+        *result = hash_mix(hash) & HASH_KEPT;
         return true;
     }
     uint32_t file = of_old ? namemap_find(&join->names, group->file) : group->file;
@@ -56,7 +57,7 @@ static bool hash_key(struct join *join, bool of_old, const struct group *group, 
         other = group->line;
     else if (join->key == KEY_FUNCTION)
         other = of_old ? namemap_find(&join->names, group->function) : group->function;
-    *result = hash_mix(hash_pair(hash, file, other));
+    *result = hash_mix(hash_pair(hash, file, other)) & HASH_KEPT;
     return file != NAME_MISSING && (join->key != KEY_FUNCTION || other != NAME_MISSING);
 }
 

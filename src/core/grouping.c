@@ -118,7 +118,7 @@ static status find_traceback(struct grouping *grouping, const struct row *row, u
         hash = hash_mix(hash ^ ((uint64_t)site->file << 32 | site->line));
         node = here->parent;
     }
-    status result = find(grouping, hash, &fresh, slot);
+    status result = find(grouping, hash & HASH_KEPT, &fresh, slot);
     if (result == STATUS_OK)
         grouping->known[row->node] = *slot + 1;
     return result;
