@@ -193,6 +193,12 @@ out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
 }
 
 out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally) {
+    struct page *page;
+    uint32_t *slot = tracer_record(tracer, address, &page);
+    if (slot != NULL) {
+        tracer_move(tracer, page, slot, tally);
+        return true;
+    }
     struct big *entry = bigmap_find(&tracer->big, address);
     if (entry == NULL || big_tally(entry) == 0)
         return false;
@@ -204,9 +210,9 @@ out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint
 }
 
 bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size, uint32_t *tally) {
-    const struct page *page = addrmap_page(&tracer->map, address);
-    const uint32_t *slot = page != NULL ? page_slot(page, address) : NULL;
-    if (slot != NULL && *slot != 0) {
+    struct page *page;
+    const uint32_t *slot = tracer_record(tracer, address, &page);
+    if (slot != NULL) {
         *size = slot_size(page, *slot);
         *tally = slot_tally(*slot);
         return true;
@@ -226,14 +232,14 @@ status tracer_watch_code(struct tracer *tracer, uintptr_t code) {
         entry->key |= BIG_WATCHED;
         return STATUS_OK;
     }
-    struct page *page = addrmap_page(&tracer->map, code);
-    uint32_t *slot = page != NULL ? page_slot(page, code) : NULL;
+    struct page *page;
+    uint32_t *slot = tracer_record(tracer, code, &page);
     uint32_t record = slot != NULL ? *slot : 0;
-    uint32_t size = record != 0 ? slot_size(page, record) : 0;
+    uint32_t size = slot != NULL ? slot_size(page, record) : 0;
     status result = bigmap_reserve(&tracer->big, size);
     if (result != STATUS_OK)
         return result;
-    if (record != 0)
+    if (slot != NULL)
         *slot = 0;
     bigmap_put(&tracer->big, code | BIG_WATCHED, size, slot_tally(record));
     return STATUS_OK;

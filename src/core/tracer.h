@@ -83,7 +83,7 @@ nodiscard status tracer_watch_code(struct tracer *tracer, uintptr_t code);
 void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally);
 /* A block's end where the page has no record of it. Returns false if it is not known here. */
 bool tracer_remove_slow(struct tracer *tracer, uintptr_t address);
-/* The block stays, its tally becomes another. Returns false if the block is not known here. */
+/* The block stays, its tally becomes another. Returns false if the block is not known to the main partition. */
 bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally);
 bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size, uint32_t *tally);
 
@@ -97,38 +97,32 @@ hot_inline void tracer_put(struct tracer *tracer, uintptr_t address, size_t size
     ledger_gain(&tracer->ledger, tally, size);
 }
 
+/* The record of an address in its page, or NULL where there is none: then only the slow ways can tell. */
+hot_inline uint32_t *tracer_record(const struct tracer *tracer, uintptr_t address, struct page **page) {
+    *page = addrmap_page(&tracer->map, address);
+    uint32_t *slot = likely(*page != NULL) ? page_slot(*page, address) : NULL;
+    return likely(slot != NULL && *slot != 0) ? slot : NULL;
+}
+
 /* Returns false where only tracer_remove_slow can tell. */
 hot_inline bool tracer_remove_fast(struct tracer *tracer, uintptr_t address) {
-    struct page *page = addrmap_page(&tracer->map, address);
-    if (unlikely(page == NULL))
-        return false;
-    uint32_t *slot = page_slot(page, address);
+    struct page *page;
+    uint32_t *slot = tracer_record(tracer, address, &page);
     if (unlikely(slot == NULL))
         return false;
     uint32_t record = *slot;
-    if (unlikely(record == 0))
-        return false;
     *slot = 0;
     ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page, record));
     return true;
 }
 
-/* Returns false where only tracer_move_slow can tell. */
-hot_inline bool tracer_move_fast(struct tracer *tracer, uintptr_t address, uint32_t tally) {
-    struct page *page = addrmap_page(&tracer->map, address);
-    if (unlikely(page == NULL))
-        return false;
-    uint32_t *slot = page_slot(page, address);
-    if (unlikely(slot == NULL))
-        return false;
+/* A block whose record is known gets another tally. */
+hot_inline void tracer_move(struct tracer *tracer, const struct page *page, uint32_t *slot, uint32_t tally) {
     uint32_t record = *slot;
-    if (unlikely(record == 0))
-        return false;
-    if (slot_tally(record) != tally) {
-        *slot = slot_with_tally(record, tally);
-        ledger_move(&tracer->ledger, slot_tally(record), tally, slot_size(page, record));
-    }
-    return true;
+    if (slot_tally(record) == tally)
+        return;
+    *slot = slot_with_tally(record, tally);
+    ledger_move(&tracer->ledger, slot_tally(record), tally, slot_size(page, record));
 }
 
 /* --- blocks of the side partition: any thread; `joint` if it holds the main GIL ---------------------------------- */

@@ -359,13 +359,17 @@ static out_of_line void object_made_slow(uintptr_t address, PyThreadState *threa
         return;
     }
     uint64_t size;
-    uint32_t old, tally;
-    if (!the_tracer.active || !tracer_find(&the_tracer, address, &size, &old) || (tally = tally_now(thread)) == 0)
+    uint32_t tally;
+    if (!the_tracer.active || !tracer_find(&the_tracer, address, &size, &tally))
         return;
-    if (!tracer_move_fast(&the_tracer, address, tally))
+    tally = tally_now(thread);
+    if (tally == 0)
+        tracer_count_lost(&the_tracer);
+    else
         tracer_move_slow(&the_tracer, address, tally);
 }
 
+/* The record is looked for first: many free-listed objects have blocks from before the start, which are not traced. */
 void hooks_object_made(PyObject *object) {
     if (likely((uintptr_t)object - newest.address < newest.size)) {
         newest.size = 0;
@@ -373,13 +377,21 @@ void hooks_object_made(PyObject *object) {
     }
     uintptr_t address = (uintptr_t)object - object_header_size(Py_TYPE(object));
     PyThreadState *thread = threadstate_get();
-    FRAME *f;
-    if (likely((const void *)thread == the_tracer.fast_thread) && likely((f = frame_current(thread)) != NULL)) {
-        uint32_t tally = FRAME_MARKS ? walk_marked(&the_tracer, f) : 0;
-        if (likely(tally != 0 && tracer_move_fast(&the_tracer, address, tally)))
-            return;
+    struct page *page;
+    uint32_t *slot;
+    if (unlikely((const void *)thread != the_tracer.fast_thread) ||
+        (slot = tracer_record(&the_tracer, address, &page)) == NULL) {
+        object_made_slow(address, thread);
+        return;
     }
-    object_made_slow(address, thread);
+    FRAME *f = frame_current(thread);
+    uint32_t tally = FRAME_MARKS && likely(f != NULL) ? walk_marked(&the_tracer, f) : 0;
+    if (unlikely(tally == 0))
+        tally = capture_slow(thread);
+    if (likely(tally != 0))
+        tracer_move(&the_tracer, page, slot, tally);
+    else
+        tracer_count_lost(&the_tracer);
 }
 
 /* --- installing ------------------------------------------------------------------------------------------------------ */

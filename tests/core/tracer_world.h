@@ -173,8 +173,7 @@ static inline void main_move(struct world *world, uintptr_t address, uint32_t wh
     uint32_t i = find_block(world, MAIN_DOMAIN, address), tally;
     if (!enter(world) || tracer_tally_of(&world->tracer, world->nodes[who], &tally) != STATUS_OK)
         return;
-    bool found = tracer_move_fast(&world->tracer, address, tally) ||
-                 tracer_move_slow(&world->tracer, address, tally);
+    bool found = tracer_move_slow(&world->tracer, address, tally);
     assert_int_equal(found, i < world->count && world->blocks[i].traced);
     if (found && world->blocks[i].who != who) {
         peak_add(&world->log, PEAK_MOVE, world->blocks[i].who, who, world->blocks[i].size);

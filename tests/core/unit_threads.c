@@ -165,8 +165,7 @@ static void gil_event(struct list *list) {
     struct block block = list->blocks[i];
     uint32_t tally = tally_now(list);
     if (what < 5 && !block.side)
-        assert_true(tracer_move_fast(tracer, block.address, tally) ||
-                    tracer_move_slow(tracer, block.address, tally));
+        assert_true(tracer_move_slow(tracer, block.address, tally));
     else if (block.side)
         assert_true(tracer_side_remove(tracer, true, 0, block.address));
     else
