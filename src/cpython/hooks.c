@@ -26,6 +26,10 @@ static PyMemAllocatorEx below[3];
 /* This thread is inside an allocator below. pymalloc gets its large blocks from RAW: those calls are not traced. */
 static THREAD_LOCAL bool inside;
 
+/* The block that this thread is inside a free or realloc of: its record is already gone. Any other address that is
+ * given back in there (by another tracer below, which has tables of its own) may have one. */
+static THREAD_LOCAL const void *going;
+
 /* This thread's last untraced call came through here: how hooks_install finds out whether a hook is in the chain. */
 static THREAD_LOCAL bool probed, probed_raw;
 
@@ -185,8 +189,10 @@ static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, s
     if (!joint || the_tracer.strays)
         taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
     inside = true;
+    going = old;
     void *block = under->realloc(under->ctx, old, size);
     inside = false;
+    going = NULL;
     if (block == NULL) {
         tracer_side_put_back(&the_tracer, joint, (uintptr_t)old, taken);
         return NULL;
@@ -204,8 +210,10 @@ hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size)
     if (unlikely((const void *)thread != the_tracer.fast_thread && old != NULL))
         return realloc_elsewhere(under, old, size, thread);
     inside = true;
+    going = old;
     void *block = under->realloc(under->ctx, old, size);
     inside = false;
+    going = NULL;
     if (unlikely(block == NULL))
         return NULL;
     if (old != NULL && unlikely(!tracer_remove_fast(&the_tracer, (uintptr_t)old)))
@@ -216,8 +224,10 @@ hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size)
 
 static out_of_line void free_below_inside(PyMemAllocatorEx *under, void *block) {
     inside = true;
+    going = block;
     under->free(under->ctx, block);
     inside = false;
+    going = NULL;
 }
 
 hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
@@ -311,18 +321,27 @@ static void *raw_calloc(void *context, size_t count, size_t size) {
     return block;
 }
 
+static void remove_nested(void *block) {
+    if (block != NULL && block != going)
+        tracer_side_remove(&the_tracer, raw_caller().joint, DOMAIN_PYTHON, (uintptr_t)block);
+}
+
 static void *raw_realloc(void *context, void *old, size_t size) {
     (void)context;
     PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
-    if (inside)
+    if (inside) {
+        remove_nested(old);
         return under->realloc(under->ctx, old, size);
+    }
     struct caller caller = raw_caller();
     struct taken taken = {0};
     if (old != NULL)
         taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
     inside = true;
+    going = old;
     void *block = under->realloc(under->ctx, old, size);
     inside = false;
+    going = NULL;
     if (block == NULL) {
         tracer_side_put_back(&the_tracer, caller.joint, (uintptr_t)old, taken);
         return NULL;
@@ -338,6 +357,7 @@ static void raw_free(void *context, void *block) {
     if (block == NULL)
         return;
     if (inside) {
+        remove_nested(block);
         under->free(under->ctx, block);
         return;
     }
