@@ -17,7 +17,7 @@ COMMANDS = ("run",)
 USAGE_ERROR = 2
 """Exit status for a command line that cannot be carried out, as argparse and python have it."""
 
-DESCRIPTION = "Where does my Python program's memory go? memtally traces every allocation, cheaply."
+DESCRIPTION = "Where does a Python program's memory go? memtally traces every allocation."
 EPILOG = """\
 example:
   memtally run script.py          instead of: python script.py

@@ -23,35 +23,38 @@ TAKE_A_VALUE = ("--frames", "-o", "--output")
 
 HELP = "run a program and show where its memory went"
 DESCRIPTION = """\
-Run a program as python would, and at its end show which lines held the memory: when it was at its highest
-(the peak), and what is still alive at exit. The tables go to stderr; the program's output is left alone.
+Run a program as python would, and at its end show which lines held the memory:
+when it was at its highest (the peak), and what is still alive at exit. The
+tables go to stderr; the program's own output is left alone.
 """
 EPILOG = """\
 examples:
   memtally run script.py --its-own-options
-  memtally run -m http.server 8000          Ctrl-C ends it, then the tables come
-  memtally run -c 'import decimal'          which lines does this import cost?
-  memtally run -o before.snap script.py     keep the snapshot: memtally.Snapshot.load("before.snap")
+  memtally run -m http.server 8000     Ctrl-C ends it, then the tables come
+  memtally run -c 'import decimal'     which lines does this import cost?
+  memtally run -o a.snap script.py     for memtally.Snapshot.load("a.snap")
 
 exit status:
-  the program's own; where it cannot be started, python's: 2 for a file that is not there, else 1
-  2 too for a wrong command line, or a FILE of -o that cannot be written (said before the program runs)
+  the program's own; where it cannot be started, python's: 2 for a file that is
+  not there, else 1
+  2 too for a wrong command line, or a FILE of -o that cannot be written (said
+  before the program runs)
   1 too where tracing cannot be started
 
-All options of memtally come before the program; what follows the program is the program's.
+All options of memtally come before the program; what follows it is its own.
 """
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.usage = "memtally run [--frames N] [-o FILE] (SCRIPT | -m MODULE | -c CODE) [ARGS...]"
+    parser.usage = "memtally run [--frames N] [-o FILE] (SCRIPT | -m MODULE | -c CODE) [ARGS]"
     parser.program_at = program_at
     parser.add_argument(
         "--frames",
         type=_frames,
         default=MAX_FRAMES,
         metavar="N",
-        help=f"how many frames of each traceback to keep, 1 to {MAX_FRAMES} (default: all of them, which "
-        "costs no more; the tables need one, a saved snapshot can show the way to it)",
+        help=f"how many frames of each traceback to keep, 1 to {MAX_FRAMES} (default: all of them; "
+        "the tables need one, a saved snapshot can show the way to it)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="save a snapshot, taken at exit, to FILE")
     program = parser.add_argument_group("the program, one of")

@@ -161,6 +161,12 @@ print(memtally.is_tracing(), memtally.get_traceback_limit())
 """
 
 
+def test_a_program_with_subinterpreters_runs_under_memtally_run():
+    out, err, status = python("-W", "ignore", "-m", "memtally", "run", "--frames", "3", "-c", SUBINTERPRETERS)
+    assert (out, status) == ("inside\n" * 3 + "True 3\n", 0)
+    assert err.startswith("\nmemtally: at the peak")
+
+
 @pytest.mark.parametrize("switch", [["-X", "memtally=3"], []], ids=["option", "variable"])
 def test_subinterpreters_start_in_silence_and_leave_the_tracing_alone(switch):
     out, err, status = python("-W", "ignore", *switch, "-c", SUBINTERPRETERS, MEMTALLY="3")
