@@ -148,7 +148,7 @@ static void sorting_is_stable_and_by_rank_first(void **state) {
     (void)state;
     enum { MOST = 300 };
     uint64_t random = 7;
-    uint32_t numbers[MOST];
+    uint32_t numbers[MOST] = {0};
     struct sort_item items[MOST], spare[MOST];
     for (size_t count = 0; count < MOST; count++) {
         for (size_t i = 0; i < count; i++) {
