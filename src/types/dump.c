@@ -81,7 +81,7 @@ static PyObject *attributes_text(PyObject *snapshot, const struct snapshot *colu
     if (usual > 0)
         text = Py_NewRef(Py_None);
     else if (usual == 0 && (json = PyImport_ImportModule("json")) != NULL)
-        text = PyObject_CallMethod(json, "dumps", "(O)", attributes);
+        text = call(json, "dumps", attributes, NULL);
     Py_XDECREF(attributes);
     Py_XDECREF(json);
     return text;
@@ -97,10 +97,12 @@ static int restore_attribute(PyObject *snapshot, PyObject *key, PyObject *value)
 }
 
 static int restore_attributes(PyObject *snapshot, const struct string *text) {
-    PyObject *json = PyImport_ImportModule("json"), *attributes = NULL, *key, *value;
+    PyObject *json = PyImport_ImportModule("json"), *decoded = NULL, *attributes = NULL, *key, *value;
     int result = -1;
     if (json != NULL)
-        attributes = PyObject_CallMethod(json, "loads", "s#", text->bytes, (Py_ssize_t)text->length);
+        decoded = PyUnicode_DecodeUTF8(text->bytes, (Py_ssize_t)text->length, "strict");
+    if (decoded != NULL)
+        attributes = call(json, "loads", decoded, NULL);
     if (attributes != NULL && PyDict_Check(attributes)) {
         result = 0;
         for (Py_ssize_t at = 0; result == 0 && PyDict_Next(attributes, &at, &key, &value);)
@@ -110,6 +112,7 @@ static int restore_attributes(PyObject *snapshot, const struct string *text) {
                         "the attributes in the metadata of a snapshot file must be a JSON object");
     }
     Py_XDECREF(json);
+    Py_XDECREF(decoded);
     Py_XDECREF(attributes);
     return result;
 }
@@ -219,12 +222,12 @@ static int write_file(struct snapshot *columns, PyObject *text, const char *path
 /* The columns of a snapshot's traces: new reference. ValueError where they do not fit. */
 static struct snapshot *columns_of(PyObject *snapshot) {
     struct state *state = state_of(snapshot);
-    PyObject *traces = state == NULL ? NULL : PyObject_GetAttrString(snapshot, "traces"), *raw = NULL;
+    PyObject *traces = state == NULL ? NULL : attribute(snapshot, "traces"), *raw = NULL;
     struct snapshot *columns = NULL;
     if (traces != NULL && PyObject_TypeCheck(traces, state->traces_type) &&
         ((struct traces *)traces)->columns != NULL)
         snapshot_retain(columns = ((struct traces *)traces)->columns);
-    else if (traces != NULL && (raw = PyObject_GetAttrString(traces, "_traces")) != NULL &&
+    else if (traces != NULL && (raw = attribute(traces, "_traces")) != NULL &&
              columns_from_raw(raw, &columns) == 0)
         PyErr_SetString(PyExc_ValueError,
                         "these traces cannot be written: they are not all tuples (domain, size, "

@@ -12,9 +12,10 @@ struct filter_object {
 
 PyObject *normalize_filename(PyObject *filename) {
     PyObject *path = PyImport_ImportModule("os.path"), *cased = NULL, *ends = NULL, *result = NULL;
+    PyObject *suffix = PyUnicode_InternFromString(".pyc");
     int compiled = -1;
-    if (path != NULL && (cased = PyObject_CallMethod(path, "normcase", "(O)", filename)) != NULL &&
-        (ends = PyObject_CallMethod(cased, "endswith", "s", ".pyc")) != NULL)
+    if (path != NULL && suffix != NULL && (cased = call(path, "normcase", filename, NULL)) != NULL &&
+        (ends = call(cased, "endswith", suffix, NULL)) != NULL)
         compiled = PyObject_IsTrue(ends);
     if (compiled == 0)
         result = Py_NewRef(cased);
@@ -23,12 +24,13 @@ PyObject *normalize_filename(PyObject *filename) {
     Py_XDECREF(path);
     Py_XDECREF(cased);
     Py_XDECREF(ends);
+    Py_XDECREF(suffix);
     return result;
 }
 
 /* The truth of an attribute: 1, 0, or -1 with an exception set. */
 static int truth(PyObject *self, const char *name) {
-    PyObject *value = PyObject_GetAttrString(self, name);
+    PyObject *value = attribute(self, name);
     int result = value == NULL ? -1 : PyObject_IsTrue(value);
     Py_XDECREF(value);
     return result;
@@ -82,11 +84,11 @@ static int domain_filter_init(PyObject *self, PyObject *args, PyObject *kwargs) 
 }
 
 static PyObject *filter_pattern(PyObject *self, void *Py_UNUSED(closure)) {
-    return PyObject_GetAttrString(self, "_filename_pattern");
+    return attribute(self, "_filename_pattern");
 }
 
 static PyObject *domain_filter_domain(PyObject *self, void *Py_UNUSED(closure)) {
-    return PyObject_GetAttrString(self, "_domain");
+    return attribute(self, "_domain");
 }
 
 /* --- matching one trace --- */
@@ -106,7 +108,7 @@ PyObject *raw_parts(PyObject *raw) {
 
 /* Is the attribute `name` None, or equal to `value`? */
 static int admits(PyObject *self, const char *name, PyObject *value) {
-    PyObject *wanted = PyObject_GetAttrString(self, name);
+    PyObject *wanted = attribute(self, name);
     int result = wanted == NULL ? -1 : wanted == Py_None ? 1 : PyObject_RichCompareBool(value, wanted, Py_EQ);
     Py_XDECREF(wanted);
     return result;
@@ -116,8 +118,8 @@ static int match_name(PyObject *self, PyObject *filename) {
     PyObject *normal = normalize_filename(filename), *fnmatch = NULL, *pattern = NULL;
     int result = -1;
     if (normal != NULL && (fnmatch = PyImport_ImportModule("fnmatch")) != NULL &&
-        (pattern = PyObject_GetAttrString(self, "_filename_pattern")) != NULL)
-        result = truth_of(PyObject_CallMethod(fnmatch, "fnmatch", "OO", normal, pattern));
+        (pattern = attribute(self, "_filename_pattern")) != NULL)
+        result = truth_of(call(fnmatch, "fnmatch", normal, pattern));
     Py_XDECREF(normal);
     Py_XDECREF(fnmatch);
     Py_XDECREF(pattern);
@@ -136,7 +138,7 @@ static PyObject *filter_match_frame(PyObject *self, PyObject *args) {
     PyObject *filename, *line;
     if (!PyArg_ParseTuple(args, "OO:_match_frame", &filename, &line))
         return NULL;
-    int matches = truth_of(PyObject_CallMethod(self, "_match_frame_impl", "OO", filename, line));
+    int matches = truth_of(call(self, "_match_frame_impl", filename, line));
     int inclusive = matches < 0 ? -1 : truth(self, "inclusive");
     return inclusive < 0 ? NULL : PyBool_FromLong(matches == inclusive);
 }
@@ -149,8 +151,7 @@ static int match_pair(PyObject *self, const char *method, PyObject *frame) {
         PyErr_Format(PyExc_ValueError, "a frame is (filename, lineno), not %zd values",
                      PyTuple_GET_SIZE(tuple));
     else if (tuple != NULL)
-        result = truth_of(
-            PyObject_CallMethod(self, method, "OO", PyTuple_GET_ITEM(tuple, 0), PyTuple_GET_ITEM(tuple, 1)));
+        result = truth_of(call(self, method, PyTuple_GET_ITEM(tuple, 0), PyTuple_GET_ITEM(tuple, 1)));
     Py_XDECREF(tuple);
     return result;
 }
@@ -184,7 +185,7 @@ static PyObject *filter_match(PyObject *self, PyObject *raw) {
     PyObject *parts = raw_parts(raw);
     if (parts == NULL)
         return NULL;
-    int passes = truth_of(PyObject_CallMethod(self, "_match_traceback", "(O)", PyTuple_GET_ITEM(parts, 2)));
+    int passes = truth_of(call(self, "_match_traceback", PyTuple_GET_ITEM(parts, 2), NULL));
     int same = passes < 0 ? -1 : admits(self, "domain", PyTuple_GET_ITEM(parts, 0));
     int inclusive = same < 0 ? -1 : truth(self, "inclusive");
     Py_DECREF(parts);
@@ -196,7 +197,7 @@ static PyObject *filter_match(PyObject *self, PyObject *raw) {
 static PyObject *domain_filter_match(PyObject *self, PyObject *raw) {
     PyObject *parts = raw_parts(raw), *domain = NULL;
     int same = -1, inclusive = -1;
-    if (parts != NULL && (domain = PyObject_GetAttrString(self, "domain")) != NULL &&
+    if (parts != NULL && (domain = attribute(self, "domain")) != NULL &&
         (same = PyObject_RichCompareBool(PyTuple_GET_ITEM(parts, 0), domain, Py_EQ)) >= 0)
         inclusive = truth(self, "inclusive");
     Py_XDECREF(parts);

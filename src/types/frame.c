@@ -94,8 +94,8 @@ static Py_hash_t frame_hash(PyObject *self) {
 }
 
 static PyObject *frame_describe(PyObject *self, const char *format) {
-    PyObject *filename = PyObject_GetAttrString(self, "filename"), *text = NULL;
-    PyObject *lineno = PyObject_GetAttrString(self, "lineno");
+    PyObject *filename = attribute(self, "filename"), *text = NULL;
+    PyObject *lineno = attribute(self, "lineno");
     if (filename != NULL && lineno != NULL)
         text = PyUnicode_FromFormat(format, filename, lineno);
     Py_XDECREF(filename);

@@ -41,7 +41,7 @@ static bool is_plain(struct state *state, PyObject *filter) {
 }
 
 static int truth(PyObject *self, const char *name) {
-    PyObject *value = PyObject_GetAttrString(self, name);
+    PyObject *value = attribute(self, name);
     int result = value == NULL ? -1 : PyObject_IsTrue(value);
     Py_XDECREF(value);
     return result;
@@ -51,10 +51,9 @@ static int matcher_init_by_name(struct matcher *self) {
     PyObject *module = NULL;
     int all_frames = truth(self->filter, "all_frames");
     if (all_frames >= 0 && (module = PyImport_ImportModule("fnmatch")) != NULL &&
-        (self->pattern = PyObject_GetAttrString(self->filter, "_filename_pattern")) != NULL &&
-        (self->lineno = PyObject_GetAttrString(self->filter, "lineno")) != NULL &&
-        (self->known = PyDict_New()) != NULL)
-        self->fnmatch = PyObject_GetAttrString(module, "fnmatch");
+        (self->pattern = attribute(self->filter, "_filename_pattern")) != NULL &&
+        (self->lineno = attribute(self->filter, "lineno")) != NULL && (self->known = PyDict_New()) != NULL)
+        self->fnmatch = attribute(module, "fnmatch");
     self->all_frames = all_frames > 0;
     Py_XDECREF(module);
     return self->fnmatch == NULL ? -1 : 0;
@@ -69,7 +68,7 @@ static int matcher_init(struct state *state, struct matcher *self, PyObject *fil
     self->custom = !is_plain(state, filter);
     if (self->custom)
         return 0;
-    if ((self->domain = PyObject_GetAttrString(filter, "domain")) == NULL)
+    if ((self->domain = attribute(filter, "domain")) == NULL)
         return -1;
     return Py_IS_TYPE(filter, state->filter_type) ? matcher_init_by_name(self) : 0;
 }
@@ -165,7 +164,7 @@ static int passes(struct matcher *self, PyObject *raw) {
     PyObject *result = NULL;
     int truth_value = -1;
     if (self->custom) {
-        if ((result = PyObject_CallMethod(self->filter, "_match", "(O)", raw)) != NULL)
+        if ((result = call(self->filter, "_match", raw, NULL)) != NULL)
             truth_value = PyObject_IsTrue(result);
     } else if ((result = raw_parts(raw)) != NULL) {
         int speaks = speaks_of(self, result);

@@ -22,11 +22,12 @@ PyDoc_STRVAR(start_doc,
 static PyObject *start(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *number = NULL;
     long nframe = 1;
+    int overflow = 0;
     if (!PyArg_UnpackTuple(args, "start", 0, 1, &number))
         return NULL;
-    if (number != NULL && (nframe = PyLong_AsLong(number)) == -1 && PyErr_Occurred())
+    if (number != NULL && (nframe = PyLong_AsLongAndOverflow(number, &overflow)) == -1 && PyErr_Occurred())
         return NULL;
-    if (nframe < INT_MIN || nframe > INT_MAX) {
+    if (overflow != 0 || nframe < INT_MIN || nframe > INT_MAX) {
         PyErr_SetString(PyExc_OverflowError, "Python int too large to convert to C int");
         return NULL;
     }
@@ -327,20 +328,20 @@ static int publish_types(PyObject *module, const struct state *state) {
 static int make_sequence(PyObject *sequence, PyTypeObject *type) {
     static const char *const methods[] = {"index", "count", "__reversed__"};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        PyObject *method = PyObject_GetAttrString(sequence, methods[i]);
+        PyObject *method = attribute(sequence, methods[i]);
         int result = method == NULL ? -1 : PyObject_SetAttrString((PyObject *)type, methods[i], method);
         Py_XDECREF(method);
         if (result < 0)
             return -1;
     }
-    PyObject *registered = PyObject_CallMethod(sequence, "register", "(O)", (PyObject *)type);
+    PyObject *registered = call(sequence, "register", (PyObject *)type, NULL);
     Py_XDECREF(registered);
     return registered == NULL ? -1 : 0;
 }
 
 static int make_sequences(struct state *state) {
     PyObject *module = PyImport_ImportModule("_collections_abc");
-    PyObject *sequence = module == NULL ? NULL : PyObject_GetAttrString(module, "Sequence");
+    PyObject *sequence = module == NULL ? NULL : attribute(module, "Sequence");
     int result = -1;
     if (sequence != NULL && make_sequence(sequence, state->traceback_type) == 0)
         result = make_sequence(sequence, state->traces_type);
@@ -373,9 +374,9 @@ static int add_all_slots(const struct state *state) {
 
 static int remember_own(PyObject *module, struct state *state) {
     state->package_name = PyUnicode_FromString("memtally");
-    state->own_is_tracing = PyObject_GetAttrString(module, "is_tracing");
-    state->own_get_limit = PyObject_GetAttrString(module, "get_traceback_limit");
-    state->own_get_traces = PyObject_GetAttrString(module, "_get_traces");
+    state->own_is_tracing = attribute(module, "is_tracing");
+    state->own_get_limit = attribute(module, "get_traceback_limit");
+    state->own_get_traces = attribute(module, "_get_traces");
     return state->package_name == NULL || state->own_is_tracing == NULL || state->own_get_limit == NULL ||
                    state->own_get_traces == NULL
                ? -1

@@ -86,6 +86,8 @@ PyObject *names_pair(struct names *names, uint32_t id) {
     Py_XDECREF(line);
     /* making a tuple may run the collector, and with it code that comes here for the same one or moves the
      * array */
+    if (tuple != NULL)
+        PyObject_GC_UnTrack(tuple); /* a str and an int are in no cycle */
     Py_XSETREF(names->pairs[id], tuple);
     return tuple;
 }

@@ -120,10 +120,9 @@ static PyObject *plain_groups(struct state *state, PyObject *raw, enum key key, 
 /* list.sort(reverse=True, key=type._sort_key); steals the list. */
 static PyObject *sorted(PyObject *list, PyTypeObject *type) {
     PyObject *key = NULL, *sort = NULL, *none = NULL, *arguments = PyTuple_New(0), *options = NULL;
-    if (list != NULL && arguments != NULL &&
-        (key = PyObject_GetAttrString((PyObject *)type, "_sort_key")) != NULL &&
+    if (list != NULL && arguments != NULL && (key = attribute((PyObject *)type, "_sort_key")) != NULL &&
         (options = Py_BuildValue("{sOsO}", "reverse", Py_True, "key", key)) != NULL &&
-        (sort = PyObject_GetAttrString(list, "sort")) != NULL)
+        (sort = attribute(list, "sort")) != NULL)
         none = PyObject_Call(sort, arguments, options);
     if (none == NULL)
         Py_CLEAR(list);

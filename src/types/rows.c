@@ -19,15 +19,20 @@ static PyObject *row_frames(struct names *names, const struct snapshot *columns,
             PyTuple_SET_ITEM(frames, i, Py_NewRef(tuple));
         node = node_get(paths, node)->parent;
     }
+    if (frames != NULL)
+        PyObject_GC_UnTrack(frames); /* of untracked tuples */
     return frames;
 }
 
 static PyObject *raw_tuple(const struct row *row, PyObject *frames) {
-    if (row->depth == 0)
-        return Py_BuildValue("(kKOO)", (unsigned long)row->domain, (unsigned long long)row->size, frames,
-                             Py_None);
-    return Py_BuildValue("(kKOk)", (unsigned long)row->domain, (unsigned long long)row->size, frames,
-                         (unsigned long)row->depth);
+    PyObject *total = row->depth == 0 ? Py_NewRef(Py_None) : PyLong_FromUnsignedLong(row->depth);
+    PyObject *raw = total == NULL ? NULL
+                                  : Py_BuildValue("(kKOO)", (unsigned long)row->domain,
+                                                  (unsigned long long)row->size, frames, total);
+    if (raw != NULL)
+        PyObject_GC_UnTrack(raw);
+    Py_XDECREF(total);
+    return raw;
 }
 
 PyObject *row_raw(struct names *names, const struct snapshot *columns, const struct row *row) {

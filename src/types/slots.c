@@ -8,6 +8,20 @@
 
 #include <string.h>
 
+PyObject *attribute(PyObject *object, const char *name) {
+    PyObject *key = PyUnicode_InternFromString(name);
+    PyObject *value = key == NULL ? NULL : PyObject_GetAttr(object, key);
+    Py_XDECREF(key);
+    return value;
+}
+
+PyObject *call(PyObject *object, const char *method, PyObject *first, PyObject *second) {
+    PyObject *key = PyUnicode_InternFromString(method);
+    PyObject *result = key == NULL ? NULL : PyObject_CallMethodObjArgs(object, key, first, second, NULL);
+    Py_XDECREF(key);
+    return result;
+}
+
 static PyObject **slot_of(PyObject *self, const struct slot *slot) {
     return (PyObject **)((char *)self + slot->offset);
 }
@@ -83,7 +97,7 @@ static PyObject *collect_slots(PyObject *self, PyObject *names) {
 
 /* The instance dictionary, or None where there is none or it is empty. */
 static PyObject *state_dict(PyObject *self) {
-    PyObject *dict = PyObject_GetAttrString(self, "__dict__");
+    PyObject *dict = attribute(self, "__dict__");
     if (dict == NULL && PyErr_ExceptionMatches(PyExc_AttributeError))
         PyErr_Clear();
     else if (dict == NULL || !PyDict_Check(dict) || PyDict_GET_SIZE(dict) > 0)
@@ -94,7 +108,7 @@ static PyObject *state_dict(PyObject *self) {
 
 PyObject *reduce_with(PyObject *self, PyObject *slots) {
     PyObject *copyreg = PyImport_ImportModule("copyreg"), *make = NULL, *dict = NULL, *result = NULL;
-    if (copyreg != NULL && (make = PyObject_GetAttrString(copyreg, "__newobj__")) != NULL &&
+    if (copyreg != NULL && (make = attribute(copyreg, "__newobj__")) != NULL &&
         (dict = state_dict(self)) != NULL)
         result = Py_BuildValue("O(O)(OO)", make, (PyObject *)Py_TYPE(self), dict, slots);
     Py_XDECREF(copyreg);
@@ -105,8 +119,7 @@ PyObject *reduce_with(PyObject *self, PyObject *slots) {
 
 PyObject *slots_reduce(PyObject *self, PyObject *Py_UNUSED(unused)) {
     PyObject *copyreg = PyImport_ImportModule("copyreg"), *names = NULL, *slots = NULL, *result = NULL;
-    if (copyreg != NULL &&
-        (names = PyObject_CallMethod(copyreg, "_slotnames", "(O)", (PyObject *)Py_TYPE(self))) != NULL &&
+    if (copyreg != NULL && (names = call(copyreg, "_slotnames", (PyObject *)Py_TYPE(self), NULL)) != NULL &&
         (slots = collect_slots(self, names)) != NULL)
         result = reduce_with(self, slots);
     Py_XDECREF(copyreg);

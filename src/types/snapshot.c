@@ -84,7 +84,7 @@ static int side_from_raw(struct state *state, struct side *self, PyObject *raw) 
 }
 
 static int side_init(struct state *state, struct side *self, PyObject *snapshot) {
-    PyObject *traces = PyObject_GetAttrString(snapshot, "traces"), *raw = NULL;
+    PyObject *traces = attribute(snapshot, "traces"), *raw = NULL;
     int result = -1;
     if (traces != NULL && PyObject_TypeCheck(traces, state->traces_type) &&
         ((struct traces *)traces)->columns != NULL) {
@@ -92,7 +92,7 @@ static int side_init(struct state *state, struct side *self, PyObject *snapshot)
         snapshot_retain(self->columns = own->columns);
         self->names = (struct names *)Py_NewRef((PyObject *)own->names);
         result = 0;
-    } else if (traces != NULL && (raw = PyObject_GetAttrString(traces, "_traces")) != NULL) {
+    } else if (traces != NULL && (raw = attribute(traces, "_traces")) != NULL) {
         result = side_from_raw(state, self, raw);
     }
     Py_XDECREF(traces);
@@ -210,7 +210,7 @@ static PyObject *filtered_columns(struct state *state, struct traces *traces, Py
 }
 
 static PyObject *filtered_raw(struct state *state, PyObject *traces, PyObject *filters, PyObject *limit) {
-    PyObject *raw = PyObject_GetAttrString(traces, "_traces"), *kept = NULL, *result = NULL;
+    PyObject *raw = attribute(traces, "_traces"), *kept = NULL, *result = NULL;
     if (raw != NULL)
         kept = filters == NULL ? PySequence_List(raw) : filter_raw(state, raw, filters);
     if (kept != NULL)
@@ -233,8 +233,7 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *args, PyObject
     int any = PyObject_IsTrue(filters);
     if (any < 0 || (any && (list = PySequence_List(filters)) == NULL))
         return NULL;
-    if ((traces = PyObject_GetAttrString(self, "traces")) != NULL &&
-        (limit = PyObject_GetAttrString(self, "traceback_limit")) != NULL)
+    if ((traces = attribute(self, "traces")) != NULL && (limit = attribute(self, "traceback_limit")) != NULL)
         result = PyObject_TypeCheck(traces, state->traces_type) && ((struct traces *)traces)->columns != NULL
                      ? filtered_columns(state, (struct traces *)traces, list, limit)
                      : filtered_raw(state, traces, list, limit);
@@ -248,7 +247,7 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *args, PyObject
 
 static PyObject *snapshot_view(PyObject *self, void *Py_UNUSED(closure)) {
     struct state *state = state_of(self);
-    PyObject *traces = state == NULL ? NULL : PyObject_GetAttrString(self, "traces");
+    PyObject *traces = state == NULL ? NULL : attribute(self, "traces");
     if (traces == NULL)
         return NULL;
     enum view view = VIEW_LIVE;

@@ -156,7 +156,7 @@ static PyObject *attributes(PyObject *self, const char *const *names) {
         count++;
     PyObject *tuple = PyTuple_New(count);
     for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
-        PyObject *value = PyObject_GetAttrString(self, names[i]);
+        PyObject *value = attribute(self, names[i]);
         if (value == NULL)
             Py_CLEAR(tuple);
         else

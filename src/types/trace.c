@@ -31,7 +31,7 @@ PyObject *trace_raw(struct trace *self) {
     PyObject *reversed = NULL, *total = NULL, *raw = NULL;
     PyObject *frames = traceback_frames(self->traceback);
     if (frames != NULL && (reversed = tuple_reversed(frames)) != NULL &&
-        (total = PyObject_GetAttrString((PyObject *)self->traceback, "total_nframe")) != NULL)
+        (total = attribute((PyObject *)self->traceback, "total_nframe")) != NULL)
         raw = Py_BuildValue("(kKOO)", (unsigned long)self->domain, (unsigned long long)self->size, reversed,
                             total);
     Py_XDECREF(reversed);
@@ -130,14 +130,14 @@ static Py_hash_t trace_hash(PyObject *self) {
 }
 
 static PyObject *size_text(PyObject *self) {
-    PyObject *size = PyObject_GetAttrString(self, "size");
+    PyObject *size = attribute(self, "size");
     PyObject *text = size == NULL ? NULL : format_size(size, false);
     Py_XDECREF(size);
     return text;
 }
 
 static PyObject *trace_str(PyObject *self) {
-    PyObject *traceback = PyObject_GetAttrString(self, "traceback"), *size = NULL, *text = NULL;
+    PyObject *traceback = attribute(self, "traceback"), *size = NULL, *text = NULL;
     if (traceback != NULL && (size = size_text(self)) != NULL)
         text = PyUnicode_FromFormat("%S: %S", traceback, size);
     Py_XDECREF(traceback);
@@ -146,9 +146,9 @@ static PyObject *trace_str(PyObject *self) {
 }
 
 static PyObject *trace_repr(PyObject *self) {
-    PyObject *domain = PyObject_GetAttrString(self, "domain"), *size = NULL, *traceback = NULL, *text = NULL;
+    PyObject *domain = attribute(self, "domain"), *size = NULL, *traceback = NULL, *text = NULL;
     if (domain != NULL && (size = size_text(self)) != NULL &&
-        (traceback = PyObject_GetAttrString(self, "traceback")) != NULL)
+        (traceback = attribute(self, "traceback")) != NULL)
         text = PyUnicode_FromFormat("<Trace domain=%S size=%S, traceback=%R>", domain, size, traceback);
     Py_XDECREF(domain);
     Py_XDECREF(size);

@@ -128,7 +128,7 @@ static PyObject *get_frames(PyObject *self, void *Py_UNUSED(closure)) {
 static int set_frames(PyObject *object, PyObject *value, void *closure) {
     struct traceback *self = (struct traceback *)object;
     if (self->names != NULL) {
-        PyObject *total = PyObject_GetAttrString(object, "_total_nframe");
+        PyObject *total = attribute(object, "_total_nframe");
         if (total == NULL)
             return -1;
         Py_XSETREF(self->total_nframe, total);
@@ -220,7 +220,7 @@ static PyObject *traceback_iter(PyObject *object) {
 }
 
 static int traceback_contains(PyObject *self, PyObject *frame) {
-    PyObject *tuple = PyObject_GetAttrString(frame, "_frame");
+    PyObject *tuple = attribute(frame, "_frame");
     PyObject *frames = tuple == NULL ? NULL : traceback_frames((struct traceback *)self);
     int found = frames == NULL ? -1 : PySequence_Contains(frames, tuple);
     Py_XDECREF(tuple);
@@ -269,7 +269,7 @@ static PyObject *traceback_str(PyObject *self) {
 
 static PyObject *traceback_repr(PyObject *self) {
     PyObject *frames = PySequence_Tuple(self), *total = NULL, *text = NULL;
-    if (frames != NULL && (total = PyObject_GetAttrString(self, "total_nframe")) != NULL)
+    if (frames != NULL && (total = attribute(self, "total_nframe")) != NULL)
         text = total == Py_None ? PyUnicode_FromFormat("<Traceback %R>", frames)
                                 : PyUnicode_FromFormat("<Traceback %R total_nframe=%S>", frames, total);
     Py_XDECREF(frames);
@@ -301,14 +301,13 @@ static int append_line(PyObject *lines, const char *format, PyObject *a, PyObjec
 }
 
 static int append_frame(PyObject *lines, PyObject *linecache, PyObject *frame) {
-    PyObject *filename = PyObject_GetAttrString(frame, "filename"), *line = NULL, *stripped = NULL;
-    PyObject *lineno = PyObject_GetAttrString(frame, "lineno");
+    PyObject *filename = attribute(frame, "filename"), *line = NULL, *stripped = NULL;
+    PyObject *lineno = attribute(frame, "lineno");
     int result = -1, any;
     if (filename != NULL && lineno != NULL &&
         append_line(lines, "  File \"%S\", line %S", filename, lineno) == 0 &&
-        (line = PyObject_CallMethod(linecache, "getline", "OO", filename, lineno)) != NULL &&
-        (stripped = PyObject_CallMethod(line, "strip", NULL)) != NULL &&
-        (any = PyObject_IsTrue(stripped)) >= 0)
+        (line = call(linecache, "getline", filename, lineno)) != NULL &&
+        (stripped = call(line, "strip", NULL, NULL)) != NULL && (any = PyObject_IsTrue(stripped)) >= 0)
         result = any ? append_line(lines, "    %S", stripped, NULL) : 0;
     Py_XDECREF(filename);
     Py_XDECREF(lineno);

@@ -236,7 +236,7 @@ static int columns_contain(struct traces *self, PyObject *wanted) {
 
 static int traces_contains(PyObject *object, PyObject *trace) {
     struct traces *self = (struct traces *)object;
-    PyObject *wanted = PyObject_GetAttrString(trace, "_trace"), *raw = NULL;
+    PyObject *wanted = attribute(trace, "_trace"), *raw = NULL;
     int found = -1;
     if (wanted != NULL && self->columns != NULL)
         found = columns_contain(self, wanted);
@@ -299,7 +299,7 @@ static int set_bytes(PyObject *object, PyObject *value, void *Py_UNUSED(closure)
 static PyObject *traces_reduce(PyObject *object, PyObject *Py_UNUSED(unused)) {
     struct traces *self = (struct traces *)object;
     const char *name = self->columns != NULL ? "_columns" : "_traces";
-    PyObject *value = PyObject_GetAttrString(object, name), *slots = NULL, *result = NULL;
+    PyObject *value = attribute(object, name), *slots = NULL, *result = NULL;
     if (value != NULL && (slots = Py_BuildValue("{sO}", name, value)) != NULL)
         result = reduce_with(object, slots);
     Py_XDECREF(value);

@@ -52,6 +52,11 @@ PyObject *reduce_with(PyObject *self, PyObject *slots);   /* the same, with thes
 PyObject *order_objects(PyObject *a, PyObject *b, int op); /* as functools.total_ordering would */
 PyObject *equal_objects(PyObject *a, PyObject *b, int op); /* == and !=; NotImplemented otherwise */
 
+/* By names that are in use already, because the cache of types keeps each new string that it is asked for.
+ * `first` and `second` are NULL where there are fewer arguments. */
+PyObject *attribute(PyObject *object, const char *name);
+PyObject *call(PyObject *object, const char *method, PyObject *first, PyObject *second);
+
 /* Objects made from columns start untracked, because the collector need not know an object that only refers
  * to names, strings and numbers; object_track tells it of them when anything else is stored in them. */
 PyObject *object_new_untracked(PyTypeObject *type, size_t bytes); /* zeroed behind the head */
