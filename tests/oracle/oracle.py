@@ -6,7 +6,11 @@ Both tracers hook the allocators, so their hooks stack and both see every event.
 instant before the script's first line and read at one instant after its last, with nothing allocated in
 between by this file except what the four reading calls themselves return. What is left out, and why:
 
-- The standard tracer's tables come from malloc() directly, memtally's from mmap(): neither is traced.
+- The standard tracer's hash tables come from malloc() directly, memtally's memory from mmap(): not traced.
+- The standard tracer's records (one per block) and tracebacks come from the RAW allocator it found when it
+  started. When it starts last, that is memtally: these blocks then show up in memtally's snapshot, and are
+  taken out by their exact number and size (`without_std_memory`). In that order the peaks are not compared,
+  and the counts only with the sums of the snapshots. When it starts first, memtally never sees them.
 - `take_snapshot` of memtally freezes columns and makes one object; `_tracemalloc._get_traces` makes its list
   with its own tracing held off. What memtally sees of the latter comes after memtally's snapshot was frozen;
   what the standard tracer sees of the former has a line of *this file* on top. Blocks whose top frame is in
@@ -160,6 +164,7 @@ def main() -> int:
         exact_free_lists=capabilities.get("exact_free_lists", True) and not options.inexact_free_lists,
         objects=options.objects,
         show=options.show,
+        std_on_top=options.first == "memtally" and capabilities != {},
     )
     title = f"{options.script}  frames={options.frames}  first={options.first}"
     main_before = sys.modules["__main__"]  # kept alive: this file's globals are in use
@@ -179,4 +184,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    sys.stdout.flush()
+    # Not sys.exit: after some programs CPython 3.12.1 itself hangs in its last collection (_asyncio's traverse).
+    os._exit(exit_code)
