@@ -1,7 +1,8 @@
-"""A whole traced program while the tracer's own requests for memory fail: the Nth one, or all from the Nth on.
+"""A whole traced program while the tracer's requests for memory fail: the Nth one, or all from the Nth on.
 
-The program goes on and gets its result, what could not be traced is counted, whatever cannot be had at all raises
-MemoryError, and nothing crashes. Each N runs in a child of its own, forked from a process in which nothing has failed.
+The program goes on and gets its result, what could not be traced is counted, whatever cannot be had at all
+raises MemoryError, and nothing crashes. Each N runs in a child of its own, forked from a process in which
+nothing has failed.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
-from extension_builder import build, can_build  # noqa: E402
-from fresh_process import check  # noqa: E402
+from extension_builder import build, can_build
+from fresh_process import check
 
 pytestmark = [
     pytest.mark.skipif(bool(can_build()), reason=can_build()),
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_PRELOAD stands in front of Linux's mmap"),
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux"), reason="LD_PRELOAD stands in front of Linux's mmap"
+    ),
 ]
 
 DRIVER = """
 import ctypes, json, os, signal, threading
 import memtally
 
-faulthandler.cancel_dump_traceback_later()  # its thread would not be in a forked child, which would wait for it
+# Its thread would not be in a forked child, which would wait for it.
+faulthandler.cancel_dump_traceback_later()
 
 library = ctypes.CDLL(None)
 library.failing_memory_arm.argtypes = [ctypes.c_long, ctypes.c_int]
@@ -153,9 +157,14 @@ print(json.dumps(outcomes))
 
 
 def sweep(lasting: bool, frames: int, ahead: bool, every: bool) -> list[dict]:
-    """What came of the program without a failure, and with the Nth request failing for N = 1, 2 ... (or some of
-    them), until there are no N requests."""
-    env = {"LD_PRELOAD": build("failing_memory"), "OUT_OF_MEMORY": json.dumps([lasting, frames, ahead, every])}
+    """What came of the program without a failure, and with the Nth request failing.
+
+    N = 1, 2, ... (or some of these), until there are no N requests.
+    """
+    env = {
+        "LD_PRELOAD": build("failing_memory"),
+        "OUT_OF_MEMORY": json.dumps([lasting, frames, ahead, every]),
+    }
     outcomes = json.loads(check(SWEEP, env=env, timeout=1500 if every else 200))
     for outcome in outcomes:
         assert "status" not in outcome, f"the program crashed: {outcome}"
@@ -176,7 +185,13 @@ def check_outcomes(outcomes: list[dict], lasting: bool, ahead: bool) -> None:
     for outcome in outcomes[1:-1]:
         assert outcome["started"] == ("start" not in outcome["events"])
         assert set(outcome["events"]) <= {
-            "start", "clear_traces", "take_snapshot", "statistics", "compare_to", "filter_traces", "traces",
+            "start",
+            "clear_traces",
+            "take_snapshot",
+            "statistics",
+            "compare_to",
+            "filter_traces",
+            "traces",
         }
         if ahead:
             assert outcome["started"]
@@ -184,7 +199,9 @@ def check_outcomes(outcomes: list[dict], lasting: bool, ahead: bool) -> None:
             assert "take_snapshot" in outcome["events"] if ahead else "start" in outcome["events"]
             assert outcome["lost"] > 0 if ahead else outcome["lost"] == 0
         if "clear_traces" in outcome["events"]:
-            assert not outcome["cleared"], "no memory for empty tables: tracing has ended, and is_tracing() tells"
+            assert not outcome["cleared"], (
+                "no memory for empty tables: tracing has ended, and is_tracing() tells"
+            )
     assert len(outcomes) > 8
 
 
@@ -208,22 +225,28 @@ def test_a_program_goes_on_whichever_request_fails(lasting: bool, frames: int, a
 
 
 def test_start_raises_memory_error_when_its_tables_cannot_be_had() -> None:
-    code = DRIVER + """
+    code = (
+        DRIVER
+        + """
 arm(1, True)
 try:
     memtally.start()
 except MemoryError as error:
-    print("MemoryError", memtally.is_tracing(), memtally.get_traced_memory(), memtally.get_tracemalloc_memory())
+    print("MemoryError", memtally.is_tracing())
+    print(memtally.get_traced_memory(), memtally.get_tracemalloc_memory())
 arm(0, False)
 memtally.start(7)
 print(memtally.is_tracing(), memtally.get_traceback_limit(), memtally.capabilities()["lost_traces"])
 """
+    )
     said = check(code, env={"LD_PRELOAD": build("failing_memory")})
-    assert said == "MemoryError False (0, 0) 0\nTrue 7 0\n"
+    assert said == "MemoryError False\n(0, 0) 0\nTrue 7 0\n"
 
 
 def test_lost_traces_are_counted_from_each_start_anew() -> None:
-    code = DRIVER + """
+    code = (
+        DRIVER
+        + """
 memtally.start()
 arm(1, True)
 work()
@@ -234,4 +257,5 @@ memtally.stop()
 memtally.start()
 print(lost > 1000, memtally.capabilities()["lost_traces"])
 """
+    )
     assert check(code, env={"LD_PRELOAD": build("failing_memory")}) == "True 0\n"
