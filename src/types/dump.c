@@ -49,7 +49,7 @@ static PyObject *attributes_of(PyObject *snapshot) {
     if (all != NULL)
         rest = PyDict_Copy(all);
     if (rest != NULL && PyDict_DelItemString(rest, "traces") < 0)
-        PyErr_Clear(); /* reading them said so already */
+        Py_CLEAR(rest);
     for (Py_ssize_t at = 0; rest != NULL && PyDict_Next(rest, &at, &key, &value);) {
         if (!PyUnicode_CheckExact(key) || !is_simple(value, MOST_DEPTH)) {
             PyErr_Format(PyExc_TypeError,

@@ -46,15 +46,19 @@ PyObject *row_raw(struct names *names, const struct snapshot *columns, const str
  * because paths that differ in older frames only are equal once they are cut. */
 static PyObject *shared_frames(PyObject *known, struct names *names, const struct snapshot *columns,
                                uint32_t node) {
-    PyObject *key = PyLong_FromUnsignedLong(node), *made = NULL;
-    PyObject *frames = key == NULL ? NULL : PyDict_GetItemWithError(known, key);
-    if (key != NULL && frames == NULL && !PyErr_Occurred() &&
-        (made = row_frames(names, columns, node)) != NULL &&
-        (frames = PyDict_SetDefault(known, made, made)) != NULL && PyDict_SetItem(known, key, frames) < 0)
-        frames = NULL;
-    Py_XINCREF(frames);
+    PyObject *key = PyLong_FromUnsignedLong(node), *frames = NULL;
+    PyObject *found = key == NULL ? NULL : PyDict_GetItemWithError(known, key);
+    if (found != NULL)
+        frames = Py_NewRef(found);
+    else if (key != NULL && !PyErr_Occurred() && (frames = row_frames(names, columns, node)) != NULL) {
+        if ((found = PyDict_GetItemWithError(known, frames)) != NULL)
+            Py_SETREF(frames, Py_NewRef(found));
+        else if (PyErr_Occurred() || PyDict_SetItem(known, frames, frames) < 0)
+            Py_CLEAR(frames);
+        if (frames != NULL && PyDict_SetItem(known, key, frames) < 0)
+            Py_CLEAR(frames);
+    }
     Py_XDECREF(key);
-    Py_XDECREF(made);
     return frames;
 }
 
