@@ -209,12 +209,15 @@ def steps(sizes: st.SearchStrategy[int]) -> st.SearchStrategy[list[tuple[Any, ..
 
 @contextmanager
 def tracing(frames: int) -> Iterator[None]:
+    """Traces; no collection, which runs on whatever line it likes, allocates for the program in between."""
     gc.collect()
+    gc.disable()
     memtally.start(frames)
     try:
         yield
     finally:
         memtally.stop()
+        gc.enable()
 
 
 def run(program: Program, workers: Workers, plan: list[tuple[Any, ...]]) -> None:
