@@ -69,7 +69,8 @@ def run(variant: str) -> Counts:
         return Counts(failed=1)
     results = folder / "meson-logs" / "testlog.json"
     results.unlink(missing_ok=True)
-    command = [environment.tool("meson"), "test", "-C", str(folder), "--no-rebuild"]
+    slower = "1" if variant == "plain" else "4"
+    command = [environment.tool("meson"), "test", "-C", str(folder), "--no-rebuild", "-t", slower]
     if variant == "tsan" and addresses_can_be_fixed():
         command = [*FIXED_ADDRESSES, *command]
     began = time.monotonic()
