@@ -87,6 +87,7 @@ bool tracer_remove_slow(struct tracer *tracer, uintptr_t address);
 bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally);
 bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size, uint32_t *tally);
 
+/* A ghost in the bigmap at an address that a page serves is not looked for: it takes hooks that were away to leave one. */
 hot_inline void tracer_put(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
     uint32_t *slot = addrmap_fit(&tracer->map, address, size);
     if (unlikely(slot == NULL || *slot != 0)) {

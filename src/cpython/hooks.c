@@ -30,7 +30,7 @@ static THREAD_LOCAL bool inside;
  * given back in there (by another tracer below, which has tables of its own) may have one. */
 static THREAD_LOCAL const void *going;
 
-/* This thread's last untraced call came through here: how hooks_install finds out whether a hook is in the chain. */
+/* A call of this thread came through here, not as the fast thread: how is_in_chain finds out. */
 static THREAD_LOCAL bool probed, probed_raw;
 
 /* The block just allocated: an object announced within it needs no second look. Under the main GIL. */
@@ -99,10 +99,9 @@ static out_of_line void put_elsewhere(void *block, size_t size, PyThreadState *t
         side_put(thread, false, block, size);
         return;
     }
-    if (!the_tracer.active) {
-        probed = true;
+    probed = true;
+    if (!the_tracer.active)
         return;
-    }
     uint32_t tally = tally_now(thread);
     if (tally != 0)
         tracer_put(&the_tracer, (uintptr_t)block, size, tally);
@@ -397,11 +396,15 @@ void hooks_object_made(PyObject *object) {
     }
     uintptr_t address = (uintptr_t)object - object_header_size(Py_TYPE(object));
     PyThreadState *thread = threadstate_get();
-    struct page *page;
-    uint32_t *slot;
-    if (unlikely((const void *)thread != the_tracer.fast_thread) ||
-        (slot = tracer_record(&the_tracer, address, &page)) == NULL) {
+    if (unlikely((const void *)thread != the_tracer.fast_thread)) {
         object_made_slow(address, thread);
+        return;
+    }
+    struct page *page;
+    uint32_t *slot = tracer_record(&the_tracer, address, &page);
+    if (slot == NULL) {
+        if (bigmap_find(&the_tracer.big, address) != NULL)
+            object_made_slow(address, thread);
         return;
     }
     FRAME *f = frame_current(thread);
@@ -430,6 +433,7 @@ static bool is_on_top(PyMemAllocatorDomain domain) {
 
 /* Another tracer may have put its hooks above ours, or taken ours away with its own: only a call can tell. */
 static bool is_in_chain(PyMemAllocatorDomain domain) {
+    tracer_leave(&the_tracer); /* so that the call takes the slow way */
     probed = probed_raw = false;
     if (domain == PYMEM_DOMAIN_RAW)
         PyMem_RawFree(PyMem_RawMalloc(1));
@@ -440,11 +444,12 @@ static bool is_in_chain(PyMemAllocatorDomain domain) {
     return domain == PYMEM_DOMAIN_RAW ? probed_raw : probed;
 }
 
-void hooks_install(void) {
-    assert(!the_tracer.active);
+bool hooks_install(void) {
+    bool changed = false;
     for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
-        if (is_in_chain(domain))
+        if (is_on_top(domain) || is_in_chain(domain))
             continue;
+        changed = true;
         PyMemAllocatorEx now;
         PyMem_GetAllocator(domain, &now);
         if (memcmp(&now, &below[domain], sizeof now) != 0) /* a late call may be reading it */
@@ -453,6 +458,7 @@ void hooks_install(void) {
         hook.ctx = below[domain].ctx;
         PyMem_SetAllocator(domain, &hook);
     }
+    return changed;
 }
 
 void hooks_remove(void) {

@@ -13,8 +13,8 @@
 
 #include "compat.h"
 
-/* Before the tracer starts. No effect on domains where calls reach our hooks already. */
-void hooks_install(void);
+/* No effect on domains where calls reach our hooks already. Returns whether any did not. With the main GIL. */
+bool hooks_install(void);
 void hooks_remove(void);  /* stays, passing through, where another tracer has put itself above */
 bool hooks_on_top(void);  /* are all three domains' hooks ours? */
 

@@ -19,6 +19,7 @@ struct tracer the_tracer;
 
 static struct vmem snapshot_memory; /* the account of snapshots: not the tracer's own memory */
 static int limit = 1;
+static unsigned long long gaps; /* times that another tracer took our hooks away */
 
 /* --- fork: no lock may be held by a thread that does not exist in the child --------------------------------------- */
 
@@ -54,7 +55,7 @@ int engine_start(int nframe) {
     if (the_tracer.active)
         return 0;
     threadstate_init();
-    hooks_install();
+    (void)hooks_install();
     if (tracer_start(&the_tracer, (uint32_t)nframe) != STATUS_OK) {
         hooks_remove();
         PyErr_NoMemory();
@@ -78,12 +79,26 @@ bool engine_is_tracing(void) { return the_tracer.active; }
 
 int engine_limit(void) { return limit; }
 
-void engine_clear(void) {
-    if (the_tracer.active && tracer_clear(&the_tracer) != STATUS_OK) {
-        /* No memory for empty tables: tracing has ended, which is_tracing() tells. */
-        reftrace_stop();
-        hooks_remove();
-    }
+int engine_clear(void) {
+    if (!the_tracer.active || tracer_clear(&the_tracer) == STATUS_OK)
+        return 0;
+    /* No memory for empty tables: tracing has ended. */
+    reftrace_stop();
+    hooks_remove();
+    PyErr_NoMemory();
+    return -1;
+}
+
+/* Another tracer that was there before us takes our hooks away with its own when it stops: put them back, and say that
+ * something was missed. */
+static int mind_the_gap(void) {
+    if (!the_tracer.active || hooks_on_top() || !hooks_install())
+        return 0;
+    gaps++;
+    return PyErr_WarnEx(PyExc_RuntimeWarning,
+                        "another tracer had removed memtally's allocator hooks: what was allocated or freed "
+                        "meanwhile was not seen",
+                        1);
 }
 
 /* --- questions ------------------------------------------------------------------------------------------------------ */
@@ -103,6 +118,8 @@ size_t engine_own_memory(void) { return vmem_bytes(&the_tracer.memory); }
 
 struct snapshot *engine_freeze(enum view view) {
     struct snapshot *snapshot;
+    if (mind_the_gap() < 0)
+        return NULL;
     if (tracer_freeze(&the_tracer, &snapshot_memory, view, &snapshot) != STATUS_OK) {
         PyErr_NoMemory();
         return NULL;
@@ -135,9 +152,9 @@ static bool free_lists_are_exact(void) {
 }
 
 PyObject *engine_capabilities(void) {
-    return Py_BuildValue("{sOsOsOsOsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
+    return Py_BuildValue("{sOsOsOsOsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
                          "frame_marks", capture_has_marks() ? Py_True : Py_False, "fast_thread_state",
                          threadstate_distance != 0 ? Py_True : Py_False, "hooks_on_top",
                          the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
-                         (unsigned long long)the_tracer.lost);
+                         (unsigned long long)the_tracer.lost, "gaps", gaps);
 }

@@ -14,12 +14,13 @@ int engine_start(int nframe); /* 0; -1 with an exception set. Already tracing: 0
 void engine_stop(void);
 bool engine_is_tracing(void);
 int engine_limit(void); /* of the last start, also after stop; 1 before the first */
-void engine_clear(void);
+int engine_clear(void); /* 0; -1 with MemoryError: tracing has ended */
 void engine_reset_peak(void);
 void engine_memory(uint64_t *current, uint64_t *peak);
 size_t engine_own_memory(void);
 
-/* New reference to a snapshot (C), or NULL with an exception (MemoryError). Must be tracing. */
+/* New reference to a snapshot (C), or NULL with an exception (MemoryError; a RuntimeWarning turned into one, where
+ * another tracer had taken our hooks away). Must be tracing. */
 struct snapshot *engine_freeze(enum view view);
 
 /* The call path where obj's block was allocated: 1 found (paths gets a reference, node, depth set), 0 not

@@ -52,10 +52,13 @@ static PyObject *is_tracing(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unu
     return PyBool_FromLong(engine_is_tracing());
 }
 
-PyDoc_STRVAR(clear_traces_doc, "clear_traces($module, /)\n--\n\nForget all traces, and go on tracing.");
+PyDoc_STRVAR(clear_traces_doc, "clear_traces($module, /)\n--\n\n"
+             "Forget all traces, and go on tracing. MemoryError, and tracing has ended, where there\n"
+             "is no memory for empty tables.");
 
 static PyObject *clear_traces(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
-    engine_clear();
+    if (engine_clear() < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 
@@ -96,8 +99,9 @@ static PyObject *get_tracemalloc_memory(PyObject *Py_UNUSED(module), PyObject *P
 
 PyDoc_STRVAR(capabilities_doc,
              "capabilities($module, /)\n--\n\n"
-             "New dict by name: what this interpreter lets the tracer do (bool), and how many\n"
-             "traces were lost for want of memory (int).");
+             "New dict by name: what this interpreter lets the tracer do (bool), how many traces\n"
+             "were lost for want of memory (lost_traces), and how many times another tracer took\n"
+             "the allocator hooks away for a while (gaps).");
 
 static PyObject *capabilities(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
     return engine_capabilities();
