@@ -14,6 +14,7 @@
 #ifndef MEMTALLY_TEST_PEAK_MODEL_H
 #define MEMTALLY_TEST_PEAK_MODEL_H
 
+#include "scale.h"
 #include "support.h"
 
 enum { PEAK_TALLIES = 64 };

@@ -256,7 +256,7 @@ static void the_peak_of_both_partitions_is_what_the_log_of_all_events_says(void 
     static struct world world;
     static const uint32_t mixes[][2] = {{3, 3}, {10, 0}, {0, 10}, {8, 1}, {1, 8},
                                         {5, 0}, {0, 5},  {1, 1},  {5, 5}};
-    for (uint64_t seed = 0; seed < 1200; seed++) {
+    for (uint64_t seed = 0; seed < SCALED(1200); seed++) {
         const uint32_t *mix = mixes[seed % (sizeof mixes / sizeof *mixes)];
         start(&world, seed);
         random_events(&world, seed % 2 == 0 ? 60 : 400, mix[0], mix[1]);

@@ -1,7 +1,7 @@
 /* The tracer's two partitions together against a plain array of blocks and the log of all events: puts,
  * removals, moves, watches, realloc's steps, questions, the three views, clear, stop and start; and without
  * memory. */
-#include "tracer_world.h"
+#include "tracer_events.h"
 
 /* --- comparison
  * -----------------------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ static void all_views_are_as_the_array_and_the_log_say(void **state) {
     (void)state;
     static struct world world;
     static const uint32_t mixes[][2] = {{5, 5}, {0, 0}, {1, 1}, {10, 2}, {2, 10}, {20, 0}, {0, 20}};
-    for (uint64_t seed = 0; seed < 120; seed++) {
+    for (uint64_t seed = 0; seed < SCALED(120); seed++) {
         const uint32_t *mix = mixes[seed % (sizeof mixes / sizeof *mixes)];
         world_init(&world, seed);
         assert_int_equal(world_start(&world, 1 + (uint32_t)seed % 30), STATUS_OK);
@@ -384,7 +384,7 @@ static size_t events_without_memory(size_t n, bool lasting, uint64_t seed) {
 
 static void without_memory_traces_are_lost_and_counted(void **state) {
     (void)state;
-    for (uint64_t seed = 0; seed < 3; seed++) {
+    for (uint64_t seed = 0; seed < SCALED(3); seed++) {
         size_t n = 1;
         while (events_without_memory(n, seed % 2 == 0, seed) >= n)
             n++;

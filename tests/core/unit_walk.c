@@ -1,5 +1,31 @@
-/* walk.h against the naive full walk, on stacks that do all that stacks can do (fake_frames.h). */
-#include "fake_frames.h"
+/* walk.h against the naive full walk, on stacks that do all that stacks can do (fake_frames.h,
+ * fake_program.h).
+ *
+ * Each shortcut was broken in turn; what failed then (the random programs fail for all of them):
+ *   a step of the cache believed though code has died since    what_was_known_of_dead_code_...
+ *     ... of another parent                                    a_stack_of_thousands_...
+ *     ... of another instruction                               each_instruction_of_a_loop_... (tiny cache)
+ *   an entry believed on top at another instruction            each_instruction_of_a_loop_...
+ *     ... marked, of an earlier activation                     a_call_from_elsewhere_...
+ *     ... of another frame, or of an earlier start             marks_of_an_earlier_start_...
+ *     ... compared by content, of dead code                    random programs
+ *     ... below the top, with one frame kept, of dead code     what_was_known_of_dead_code_...
+ *     ... without comparing the link to the frame below        a_generator_hangs_on_...
+ *     ... without comparing the lowest link to the known one   a_generator_hangs_on_...
+ *   a new call's entry without comparing its instruction       a_call_from_elsewhere_...
+ *     ... its parent                                           a_generator_hangs_on_...
+ *     ... its generation                                       random programs with marks
+ *   a caller believed without its mark                         frames_that_have_not_begun_...
+ *     ... without its entry                                    random programs with marks
+ *     ... or not brought to its present instruction            a_call_from_elsewhere_...
+ *   frames counted before they have begun                      a_stack_without_complete_frames_...
+ *     ... or marked before (walk_called)                       random programs with marks
+ *   a top entry without a tally returned                       a_stack_of_thousands_...
+ *   the unchanged frames' depth or key not handed upwards      a_call_from_elsewhere_...
+ *   code that dies and is not forgotten, or not watched        new_code_at_an_old_address_...
+ *   unchanged frames not marked, tables that do not grow       a_walk_looks_at_..., a_deep_stack_is_...
+ */
+#include "fake_program.h"
 
 static void assert_walk(struct world *world, uint32_t how) {
     uint32_t tally = walk(world, how);
@@ -297,6 +323,24 @@ static void a_walk_looks_at_the_changed_frames_only(void **state) {
     }
 }
 
+static void a_deep_stack_is_known_on_the_way_back(void **state) {
+    (void)state;
+    static struct world world;
+    begin(&world, 25);
+    for (uint32_t depth = 0; depth < 6000; depth++)
+        call(&world, &world.codes[0], UNITS - 1, 1);
+    (void)steps_of_walk(&world); /* the table grows */
+    for (uint32_t depth = 6000; depth > 4000; depth--)
+        leave(&world);
+    (void)steps_of_walk(&world); /* what the small table had lost is written again */
+    for (uint32_t depth = 4000; depth > 10; depth--) {
+        leave(&world);
+        if (depth % 500 == 0)
+            assert_in_range(steps_of_walk(&world), 0, 1);
+    }
+    end(&world);
+}
+
 /* --- random programs ----------------------------------------------------------------------------------- */
 
 static uint32_t free_place(struct world *world) {
@@ -406,7 +450,7 @@ static void random_program(uint64_t seed, uint32_t frames, int steps) {
 
 static void random_programs(uint32_t frames, bool marks) {
     marks_on = marks;
-    for (uint64_t seed = 0; seed < 24; seed++)
+    for (uint64_t seed = 0; seed < SCALED(24); seed++)
         random_program(seed, frames, 30000);
     marks_on = true;
 }
@@ -486,6 +530,7 @@ int main(void) {
         cmocka_unit_test(marks_of_an_earlier_start_are_not_believed),
         cmocka_unit_test(a_stack_of_thousands_is_walked_to_its_bottom),
         cmocka_unit_test(a_walk_looks_at_the_changed_frames_only),
+        cmocka_unit_test(a_deep_stack_is_known_on_the_way_back),
         cmocka_unit_test(random_programs_with_marks_and_all_frames),
         cmocka_unit_test(random_programs_with_marks_and_one_frame),
         cmocka_unit_test(random_programs_without_marks_and_all_frames),
