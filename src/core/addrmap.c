@@ -142,7 +142,8 @@ status addrmap_learn(struct addrmap *map, uintptr_t address, size_t size, uint32
             return result;
         touch(map, (struct table *)map->root[top], page);
         uint32_t within = (uint32_t)address & (PAGE_BYTES - 1);
-        *page = (struct page){slots, 65536 / (stride / 16) + 1, (uint16_t)stride, (uint16_t)(within % stride + 1)};
+        *page = (struct page){slots, 65536 / (stride / 16) + 1, (uint16_t)stride,
+                              (uint16_t)(within % stride + 1)};
     }
     *slot = page_slot(page, address);
     return STATUS_OK;

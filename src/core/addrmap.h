@@ -30,21 +30,23 @@ enum {
     UNUSED_BITS = 4, /* so that a slot is TALLY_BITS + UNUSED_BITS = 32 bits */
 };
 
+/* reciprocal: 65536 / (stride / 16) + 1, so that x * reciprocal >> 16 == x / (stride / 16) for x < 1024.
+ * base: 1 + the offset of slot 0's block, at most the stride; so a zeroed page fits no address. */
 struct page {
     uint32_t *slots;
-    uint32_t reciprocal; /* 65536 / (stride / 16) + 1: x * reciprocal >> 16 == x / (stride / 16) for x < 1024 */
-    uint16_t stride;     /* bytes; 0: nothing learned yet */
-    uint16_t base;       /* 1 + the offset of slot 0's block, less than stride + 1; so a zeroed page fits no address */
+    uint32_t reciprocal;
+    uint16_t stride; /* bytes; 0: nothing learned yet */
+    uint16_t base;
 };
 
 struct addrmap {
     struct page **root;
-    struct region slots;                           /* where pages' slots are carved from */
-    size_t slots_used;                             /* bytes of it */
-    uint32_t *spare[STRIDE_MOST / 16 + 1];         /* slots given back, linked through their first two words */
-    struct region tables;                          /* uint32_t: the roots in use, for walking */
+    struct region slots;                   /* where pages' slots are carved from */
+    size_t slots_used;                     /* bytes of it */
+    uint32_t *spare[STRIDE_MOST / 16 + 1]; /* slots given back, linked through their first two words */
+    struct region tables;                  /* uint32_t: the roots in use, for walking */
     size_t table_count;
-    size_t counted; /* bytes of root and tables that the account knows of: what has been touched */
+    size_t counted;       /* bytes of root and tables that the account knows of: what has been touched */
     struct vmem *account; /* borrowed */
 };
 
@@ -96,7 +98,8 @@ hot_inline uint32_t slot_make(uint32_t tally, size_t size) {
 nodiscard status addrmap_learn(struct addrmap *map, uintptr_t address, size_t size, uint32_t **slot);
 
 /* Calls `visit` for every page with slots. Stops at the first status that is not OK, and returns it. */
-typedef status (*page_visitor)(void *context, uintptr_t page_address, const struct page *page, uint32_t slot_count);
+typedef status (*page_visitor)(void *context, uintptr_t page_address, const struct page *page,
+                               uint32_t slot_count);
 nodiscard status addrmap_each(const struct addrmap *map, page_visitor visit, void *context);
 bool addrmap_check(const struct addrmap *map);
 

@@ -5,9 +5,7 @@
 
 enum { FIRST_ENTRIES = SIZED(1024, 2) };
 
-static size_t home(uintptr_t address, size_t mask) {
-    return (hash_mix((uint64_t)address >> 4) >> 20) & mask;
-}
+static size_t home(uintptr_t address, size_t mask) { return (hash_mix((uint64_t)address >> 4) >> 20) & mask; }
 
 status bigmap_init(struct bigmap *map, struct vmem *account) {
     memset(map, 0, sizeof *map);

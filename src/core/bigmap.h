@@ -16,7 +16,8 @@
 enum { TALLY_BITS = 28 };
 #define TALLY_MASK ((UINT32_C(1) << TALLY_BITS) - 1)
 #define BIG_LISTED_MOST (UINT64_C(1) << 16)
-#define BIG_LISTED ((UINT64_C(1) << (64 - TALLY_BITS)) - BIG_LISTED_MOST) /* from here on: BIG_LISTED + place in the list */
+/* Sizes from here on: BIG_LISTED + the place in the list. */
+#define BIG_LISTED ((UINT64_C(1) << (64 - TALLY_BITS)) - BIG_LISTED_MOST)
 #define BIG_WATCHED (UINT64_C(1) << 63)
 
 struct big {
@@ -51,7 +52,9 @@ bool bigmap_check(const struct bigmap *map);
 
 static inline bool big_is_listed(const struct big *entry) { return entry->value >> TALLY_BITS >= BIG_LISTED; }
 static inline uint32_t big_tally(const struct big *entry) { return (uint32_t)entry->value & TALLY_MASK; }
-static inline uintptr_t big_address(const struct big *entry) { return (uintptr_t)(entry->key & ~BIG_WATCHED); }
+static inline uintptr_t big_address(const struct big *entry) {
+    return (uintptr_t)(entry->key & ~BIG_WATCHED);
+}
 static inline void big_set_tally(struct big *entry, uint32_t tally) {
     entry->value = (entry->value & ~(uint64_t)TALLY_MASK) | tally;
 }

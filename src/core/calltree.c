@@ -92,7 +92,8 @@ status site_intern_locked(struct callpaths *paths, const struct site *site, uint
     return STATUS_OK;
 }
 
-status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth, uint32_t *id) {
+status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
+                          uint32_t *id) {
     assert(lock_is_mine(&paths->lock));
     assert(parent < paths->node_count && site < paths->site_count);
     status result = idtable_reserve(&paths->node_index, hash_of_node, paths);
@@ -123,7 +124,8 @@ bool callpaths_check(const struct callpaths *paths) {
         const struct node *node = node_get(paths, id);
         if (node->parent >= id || node->site >= paths->site_count)
             return false;
-        if (node->depth == 0 || (node->parent != 0 && node->depth != node_get(paths, node->parent)->depth + 1))
+        if (node->depth == 0 ||
+            (node->parent != 0 && node->depth != node_get(paths, node->parent)->depth + 1))
             return false;
     }
     for (uint32_t id = 1; id < paths->site_count; id++) {
@@ -131,5 +133,6 @@ bool callpaths_check(const struct callpaths *paths) {
         if (site->file >= paths->strings.count || site->function >= paths->strings.count)
             return false;
     }
-    return paths->node_index.count == paths->node_count - 1 && paths->site_index.count == paths->site_count - 1;
+    return paths->node_index.count == paths->node_count - 1 &&
+           paths->site_index.count == paths->site_count - 1;
 }

@@ -104,7 +104,8 @@ bool codemap_check(const struct codemap *map) {
         count++;
         if (find(map, key) != &map->entries[i])
             return false;
-        if (map->entries[i].next != 0 && (key & 1) != 0 && find(map, (key & ~UINT64_C(1)) + map->entries[i].next - 1)->key == 0)
+        if (map->entries[i].next != 0 && (key & 1) != 0 &&
+            find(map, (key & ~UINT64_C(1)) + map->entries[i].next - 1)->key == 0)
             return false;
     }
     return count == map->count;

@@ -15,7 +15,8 @@
 struct codemap_entry {
     uint64_t key;  /* 0: empty */
     uint32_t site; /* 0 for a code object */
-    uint32_t next; /* 1 + offset of the code's next (for code: first) instruction from the code object; 0: none */
+    uint32_t
+        next; /* 1 + offset of the code's next (for code: first) instruction from the code object; 0: none */
 };
 
 struct codemap {

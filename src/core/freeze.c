@@ -11,7 +11,7 @@ struct counts {
     struct count {
         uint64_t key;
         uint64_t blocks;
-    } *items;
+    } * items;
     size_t mask;
     size_t used;
     struct vmem *account; /* borrowed */
@@ -71,7 +71,8 @@ static inline status counts_add(struct counts *counts, uint64_t key) {
 
 static uint32_t capped_depth(uint32_t depth) { return depth > UINT16_MAX ? UINT16_MAX : depth; }
 
-static status add_row(struct snapshot *snapshot, uint32_t domain, uint32_t node, uint64_t size, uint64_t count) {
+static status add_row(struct snapshot *snapshot, uint32_t domain, uint32_t node, uint64_t size,
+                      uint64_t count) {
     struct row row = {.domain = domain, .node = node, .size = size, .count = count};
     row.depth = capped_depth(node_get(snapshot->paths, node)->depth);
     return snapshot_add(snapshot, &row);

@@ -27,7 +27,9 @@ nodiscard status idtable_reserve(struct idtable *table, idtable_hash hash, const
 
 /* The slot to start at, and the one after; walk until a slot is empty or its id is the one looked for. */
 static inline size_t idtable_first(const struct idtable *table, uint64_t hash) { return hash & table->mask; }
-static inline size_t idtable_next(const struct idtable *table, size_t slot) { return (slot + 1) & table->mask; }
+static inline size_t idtable_next(const struct idtable *table, size_t slot) {
+    return (slot + 1) & table->mask;
+}
 
 /* Puts an id into the empty slot where its search ended; room was reserved before that search. */
 static inline void idtable_put(struct idtable *table, size_t slot, uint32_t id) {

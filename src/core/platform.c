@@ -47,9 +47,7 @@ void lock_init(struct lock *lock, enum lock_rank rank) {
 #endif
 }
 
-void lock_fini(struct lock *lock) {
-    pthread_mutex_destroy(&lock->mutex);
-}
+void lock_fini(struct lock *lock) { pthread_mutex_destroy(&lock->mutex); }
 
 void lock_acquire(struct lock *lock) {
     pthread_mutex_lock(&lock->mutex);

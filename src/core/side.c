@@ -129,8 +129,8 @@ static void begin_event(struct side *side, struct ledger *ledger) {
         side_settle_locked(side, ledger);
 }
 
-status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address, uint64_t size,
-                       uint32_t node) {
+status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
+                       uint64_t size, uint32_t node) {
     begin_event(side, ledger);
     uint32_t id;
     status result = tally_of(side, domain, node, ledger != NULL ? ledger->epoch : 0, &id);
@@ -148,8 +148,8 @@ status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain
     return STATUS_OK;
 }
 
-bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address, uint64_t *size,
-                        uint32_t *node) {
+bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
+                        uint64_t *size, uint32_t *node) {
     begin_event(side, ledger);
     struct big *entry = side_find_locked(side, domain, address);
     if (entry == NULL)
@@ -169,7 +169,8 @@ void side_lose_locked(struct side *side, struct ledger *ledger, uint32_t tally, 
     lose(side, ledger, tally, size);
 }
 
-status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address, uint32_t node) {
+status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
+                        uint32_t node) {
     begin_event(side, ledger);
     struct big *entry = side_find_locked(side, domain, address);
     if (entry == NULL)

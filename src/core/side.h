@@ -36,7 +36,7 @@ struct side_tally {
 
 struct side {
     struct lock lock;
-    struct bigmap blocks; /* an address may be in it once for each domain */
+    struct bigmap blocks;  /* an address may be in it once for each domain */
     struct region tallies; /* struct side_tally; ids 1, 2, ... */
     struct idtable index;  /* (domain, node) -> tally */
     uint32_t count;        /* ids below it are in use */
@@ -62,8 +62,8 @@ nodiscard status side_put_locked(struct side *side, struct ledger *ledger, uint3
 bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
                         uint64_t *size, uint32_t *node);
 /* The block stays, its call path becomes `node`. OK and nothing done where the domain does not know the address. */
-nodiscard status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
-                                  uint32_t node);
+nodiscard status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain,
+                                  uintptr_t address, uint32_t node);
 /* Counts a block of this tally as gone, whose record is out of the map already. */
 void side_lose_locked(struct side *side, struct ledger *ledger, uint32_t tally, uint64_t size);
 /* The entry of an address in a domain, or NULL. */

@@ -59,7 +59,8 @@ status strtab_intern(struct strtab *strings, const char *bytes, size_t length, u
     if (result != STATUS_OK)
         return result;
     size_t slot = idtable_first(&strings->index, hash_bytes(bytes, length));
-    for (uint32_t found; (found = strings->index.slots[slot]) != 0; slot = idtable_next(&strings->index, slot)) {
+    for (uint32_t found; (found = strings->index.slots[slot]) != 0;
+         slot = idtable_next(&strings->index, slot)) {
         struct string string = strtab_get(strings, found);
         if (string.length == length && memcmp(string.bytes, bytes, length) == 0) {
             *id = found;

@@ -408,6 +408,7 @@ bool tracer_check(const struct tracer *tracer) {
         counters.blocks += live[1];
     }
     return records.blocks == counters.blocks && records.bytes == counters.bytes &&
-           records.bytes == tracer->ledger.current && addrmap_check(&tracer->map) && bigmap_check(&tracer->big) &&
-           codemap_check(&tracer->codes) && side_check(&tracer->side) && callpaths_check(tracer->paths);
+           records.bytes == tracer->ledger.current && addrmap_check(&tracer->map) &&
+           bigmap_check(&tracer->big) && codemap_check(&tracer->codes) && side_check(&tracer->side) &&
+           callpaths_check(tracer->paths);
 }

@@ -37,24 +37,24 @@ struct step {
 
 struct tracer {
     const void *fast_thread; /* atomic; see above; NO_THREAD where nobody may */
-    uint32_t generation;               /* of dead code: advances when instructions are forgotten */
-    uint32_t frames;                   /* most frames of a traceback, 1 .. 65535 */
+    uint32_t generation;     /* of dead code: advances when instructions are forgotten */
+    uint32_t frames;         /* most frames of a traceback, 1 .. 65535 */
     struct mirrors mirrors;
     struct ledger ledger;
     struct addrmap map;
     struct bigmap big;
     struct step *cache;
     struct codemap codes;
-    struct callpaths *paths;     /* owned reference */
-    struct region node_tallies;  /* uint32_t by node: its tally in the ledger, 0 if none */
-    uint32_t unknown;            /* tally of the call path "<unknown>" */
+    struct callpaths *paths;    /* owned reference */
+    struct region node_tallies; /* uint32_t by node: its tally in the ledger, 0 if none */
+    uint32_t unknown;           /* tally of the call path "<unknown>" */
     uint32_t unknown_node;
-    uint64_t run;                /* advances with every start and clear; protected as `active` */
-    bool strays;                 /* the side has MEM or OBJ blocks, so an unknown address may be there */
-    bool active;                 /* protected by the side's lock (to write: and the main GIL) */
+    uint64_t run; /* advances with every start and clear; protected as `active` */
+    bool strays;  /* the side has MEM or OBJ blocks, so an unknown address may be there */
+    bool active;  /* protected by the side's lock (to write: and the main GIL) */
     struct side side;
-    struct vmem memory;          /* the account of all of the above */
-    _Atomic uint64_t lost;       /* traces lost for want of memory or ids */
+    struct vmem memory;    /* the account of all of the above */
+    _Atomic uint64_t lost; /* traces lost for want of memory or ids */
 };
 
 #define NO_THREAD ((const void *)1)
@@ -155,7 +155,8 @@ void tracer_side_forget(struct tracer *tracer, bool joint, struct taken taken);
 void tracer_memory(struct tracer *tracer, uint64_t *current, uint64_t *peak); /* bytes */
 void tracer_reset_peak(struct tracer *tracer);
 /* What a view shows, as a new snapshot in `account`; one reference, the caller's. (freeze.c) */
-nodiscard status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view, struct snapshot **result);
+nodiscard status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view,
+                               struct snapshot **result);
 /* Where was the Python block at this address allocated? Looks in both partitions. */
 bool tracer_find_node(struct tracer *tracer, uintptr_t address, uint32_t *node);
 bool tracer_check(const struct tracer *tracer);

@@ -35,13 +35,15 @@ hot_inline struct step *walk_step(const struct tracer *tracer, uint32_t parent, 
     return &tracer->cache[hash & (CACHE_SIZE - 1)];
 }
 
-hot_inline bool step_is(const struct tracer *tracer, const struct step *step, uint32_t parent, uintptr_t instr) {
+hot_inline bool step_is(const struct tracer *tracer, const struct step *step, uint32_t parent,
+                        uintptr_t instr) {
     return step->instr == instr && step->parent == parent && step->generation == tracer->generation;
 }
 
 /* Makes the step for frame `f` above `parent`. When one frame is kept, frames only hand up their depth, and a step's
  * node is known by its tally alone; so the tally is made at once. */
-static status walk_step_make(struct tracer *tracer, FRAME *f, uint32_t parent, uint32_t depth, struct step *step) {
+static status walk_step_make(struct tracer *tracer, FRAME *f, uint32_t parent, uint32_t depth,
+                             struct step *step) {
     bool one = tracer_frames_are_one(tracer);
     struct step made = {.instr = frame_instr(f), .parent = parent, .generation = tracer->generation};
     uint32_t site, node;

@@ -32,7 +32,8 @@ struct walk_base {
 };
 
 /* Goes down to the first known frame. `*changed`: how many frames, from the top, have to be written anew. */
-static status walk_down(struct tracer *tracer, FRAME *f, struct walk_stack *stack, FRAME **known, size_t *changed) {
+static status walk_down(struct tracer *tracer, FRAME *f, struct walk_stack *stack, FRAME **known,
+                        size_t *changed) {
     bool one = tracer_frames_are_one(tracer);
     const struct mirror_entry *above = NULL;
     stack->count = *changed = 0;
@@ -72,7 +73,8 @@ static status walk_refresh(struct tracer *tracer, FRAME *known, bool is_top, str
 }
 
 /* Writes the topmost `changed` frames of the stack anew, from below; returns the tally of the one on top, or 0. */
-static uint32_t walk_up(struct tracer *tracer, const struct walk_stack *stack, size_t changed, struct walk_base base) {
+static uint32_t walk_up(struct tracer *tracer, const struct walk_stack *stack, size_t changed,
+                        struct walk_base base) {
     FRAME **frames = (FRAME **)stack->region.base;
     bool one = tracer_frames_are_one(tracer);
     uint32_t tally = 0;

@@ -39,7 +39,8 @@ static status add_frame_locked(struct apart *apart, const FRAME *f, bool top) {
     uint32_t site;
     status result = code_site_locked(apart->paths, frame_code(f), frame_instr(f), &site);
     if (result == STATUS_OK)
-        result = node_intern_locked(apart->paths, apart->one ? 0 : apart->node, site, apart->depth, &apart->node);
+        result = node_intern_locked(apart->paths, apart->one ? 0 : apart->node, site, apart->depth,
+                                    &apart->node);
     return result;
 }
 

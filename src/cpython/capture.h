@@ -5,8 +5,8 @@
 #ifndef MEMTALLY_CAPTURE_H
 #define MEMTALLY_CAPTURE_H
 
-#include "compat.h"
 #include "../core/tracer.h"
+#include "compat.h"
 
 extern ours_only struct tracer the_tracer; /* the process's; lifecycle.c */
 

@@ -1,8 +1,8 @@
 /* codesite: reads names and lines out of code objects (codesite.h). Any thread that keeps the code alive may call. */
 #include "frames/frames.h"
 
-#include "codesite.h"
 #include "../core/linetable.h"
+#include "codesite.h"
 
 #include <string.h>
 

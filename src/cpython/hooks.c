@@ -52,7 +52,8 @@ static out_of_line void look_again(void) {
 
 /* With the main GIL: the tally of the present call path, or 0. */
 static uint32_t tally_now(PyThreadState *thread) {
-    if (unlikely((const void *)thread != the_tracer.fast_thread) && tracer_enter(&the_tracer, thread) != STATUS_OK)
+    if (unlikely((const void *)thread != the_tracer.fast_thread) &&
+        tracer_enter(&the_tracer, thread) != STATUS_OK)
         return 0;
     FRAME *f = frame_current(thread);
     uint32_t tally = FRAME_MARKS && f != NULL ? walk_marked(&the_tracer, f) : 0;
@@ -177,12 +178,13 @@ hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t cou
     void *block = under->calloc(under->ctx, count, size);
     inside = false;
     if (likely(block != NULL))
-        put(block, count * size, objects ? count * size : 0); /* no overflow: the allocator below has checked it */
+        put(block, count * size, objects ? count * size : 0); /* it fits: the allocator below has checked */
     return block;
 }
 
 /* The record of a side block is taken out before the allocator may give its address to another thread. */
-static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, size_t size, PyThreadState *thread) {
+static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, size_t size,
+                                           PyThreadState *thread) {
     bool joint = thread_has_main_gil(thread);
     struct taken taken = {0};
     if (!joint || the_tracer.strays)
@@ -247,22 +249,22 @@ hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
 
 /* The context is not looked at: ours is the one of the allocator below, so that a thread which reads the allocator
  * while it is being changed, half old and half new, still calls each function with a context it knows. */
-#define OBJECT_HOOKS(name, domain)                                                                                  \
-    static void *name##_malloc(void *context, size_t size) {                                                        \
-        (void)context;                                                                                              \
-        return object_malloc(&below[domain], (domain) == PYMEM_DOMAIN_OBJ, size);                                                                 \
-    }                                                                                                               \
-    static void *name##_calloc(void *context, size_t count, size_t size) {                                          \
-        (void)context;                                                                                              \
-        return object_calloc(&below[domain], (domain) == PYMEM_DOMAIN_OBJ, count, size);                                                          \
-    }                                                                                                               \
-    static void *name##_realloc(void *context, void *old, size_t size) {                                            \
-        (void)context;                                                                                              \
-        return object_realloc(&below[domain], old, size);                                                           \
-    }                                                                                                               \
-    static void name##_free(void *context, void *block) {                                                           \
-        (void)context;                                                                                              \
-        object_free(&below[domain], block);                                                                         \
+#define OBJECT_HOOKS(name, domain)                                                                           \
+    static void *name##_malloc(void *context, size_t size) {                                                 \
+        (void)context;                                                                                       \
+        return object_malloc(&below[domain], (domain) == PYMEM_DOMAIN_OBJ, size);                            \
+    }                                                                                                        \
+    static void *name##_calloc(void *context, size_t count, size_t size) {                                   \
+        (void)context;                                                                                       \
+        return object_calloc(&below[domain], (domain) == PYMEM_DOMAIN_OBJ, count, size);                     \
+    }                                                                                                        \
+    static void *name##_realloc(void *context, void *old, size_t size) {                                     \
+        (void)context;                                                                                       \
+        return object_realloc(&below[domain], old, size);                                                    \
+    }                                                                                                        \
+    static void name##_free(void *context, void *block) {                                                    \
+        (void)context;                                                                                       \
+        object_free(&below[domain], block);                                                                  \
     }
 
 OBJECT_HOOKS(mem, PYMEM_DOMAIN_MEM)

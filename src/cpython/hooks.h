@@ -15,8 +15,8 @@
 
 /* No effect on domains where calls reach our hooks already. Returns whether any did not. With the main GIL. */
 bool hooks_install(void);
-void hooks_remove(void);  /* stays, passing through, where another tracer has put itself above */
-bool hooks_on_top(void);  /* are all three domains' hooks ours? */
+void hooks_remove(void); /* stays, passing through, where another tracer has put itself above */
+bool hooks_on_top(void); /* are all three domains' hooks ours? */
 
 /* An object was made, perhaps from a free list: its block's call path is the present one. (reftrace.c, symhook.c) */
 void hooks_object_made(PyObject *object);

@@ -64,7 +64,8 @@ static bool find_originals(void) {
 
 /* Objects of several kinds, each made by libpython itself. */
 static bool try_it(void) {
-    PyObject *made[] = {PyFloat_FromDouble(0.5), PyList_New(0), PyDict_New(), PyBytes_FromStringAndSize(NULL, 77)};
+    PyObject *made[] = {PyFloat_FromDouble(0.5), PyList_New(0), PyDict_New(),
+                        PyBytes_FromStringAndSize(NULL, 77)};
     enum { KINDS = sizeof made / sizeof made[0] };
     bool all = true;
     for (size_t i = 0; i < KINDS; i++) {

@@ -47,7 +47,8 @@ static bool make_writable(const struct module *module, uintptr_t slot, bool writ
     return mprotect(start, page, writable ? PROT_READ | PROT_WRITE : PROT_READ) == 0;
 }
 
-static void change_slot(struct change *change, const struct module *module, uintptr_t *slot, const char *name) {
+static void change_slot(struct change *change, const struct module *module, uintptr_t *slot,
+                        const char *name) {
     for (size_t i = 0; i < change->count; i++) {
         const struct symhook *hook = &change->hooks[i];
         if (strcmp(hook->name, name) != 0)

@@ -27,7 +27,8 @@ hot_inline PyCodeObject *frame_code(const FRAME *f) { return f->f_code; }
 
 static inline bool frame_complete(const FRAME *f) {
     const PyCodeObject *code = frame_code(f);
-    return f->owner == FRAME_OWNED_BY_GENERATOR || f->prev_instr >= _PyCode_CODE(code) + code->_co_firsttraceable;
+    return f->owner == FRAME_OWNED_BY_GENERATOR ||
+           f->prev_instr >= _PyCode_CODE(code) + code->_co_firsttraceable;
 }
 
 hot_inline bool frame_marked(const FRAME *f) {

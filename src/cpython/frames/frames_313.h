@@ -31,10 +31,13 @@ hot_inline PyCodeObject *frame_code(const FRAME *f) { return (PyCodeObject *)f->
 
 static inline bool frame_complete(const FRAME *f) {
     const PyCodeObject *code = frame_code(f);
-    return f->owner == FRAME_OWNED_BY_GENERATOR || f->instr_ptr >= _PyCode_CODE(code) + code->_co_firsttraceable;
+    return f->owner == FRAME_OWNED_BY_GENERATOR ||
+           f->instr_ptr >= _PyCode_CODE(code) + code->_co_firsttraceable;
 }
 
-hot_inline bool frame_marked(const FRAME *f) { return f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == Py_None; }
+hot_inline bool frame_marked(const FRAME *f) {
+    return f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == Py_None;
+}
 
 hot_inline void frame_mark(FRAME *f) {
     if (f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == NULL && (frame_code(f)->co_flags & CO_OPTIMIZED))
