@@ -72,7 +72,7 @@ def built() -> None:
     build("native_threads")
 
 
-def forks(body: str, count: int = 60, before: str = "", each: str = "pass") -> None:
+def forks(body: str, count: int = 15, before: str = "", each: str = "pass") -> None:
     indented = "\n".join("    " + line for line in body.splitlines())
     check(f"""{WAIT}{BACKGROUND}
 def body():
@@ -86,6 +86,11 @@ for n in range({count}):
     wait_for(in_child(body))
 finish()
 """, timeout=120)
+
+
+@pytest.mark.slow
+def test_very_many_forks() -> None:
+    forks("kept = [[x] for x in range(300)]\nassert mt.get_object_traceback(kept[-1]) is not None", count=1500)
 
 
 def test_the_child_keeps_the_parents_traces_and_adds_its_own() -> None:
@@ -115,7 +120,7 @@ for thread in extra: thread.start()
 for thread in extra: thread.join()
 assert mt.get_object_traceback(kept[-1]) is not None
 native.free_raw(native.foreign_alloc(10, 100))
-""", count=30)
+""", count=10)
 
 
 def test_the_child_may_fork_again() -> None:
@@ -126,11 +131,11 @@ def inner():
 wait_for(in_child(inner), 15)
 kept = {x: [x] for x in range(500)}
 assert mt.take_snapshot().traces
-""", count=20)
+""", count=8)
 
 
 def test_forks_between_stop_and_start() -> None:
-    forks("kept = [[x] for x in range(300)]\nmt.start()\nmt.stop()\nkept = [[x] for x in range(300)]", count=60,
+    forks("kept = [[x] for x in range(300)]\nmt.start()\nmt.stop()\nkept = [[x] for x in range(300)]", count=30,
           each="mt.stop() if n % 2 else mt.start(n % 9 + 1)")
 
 

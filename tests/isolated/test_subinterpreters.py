@@ -69,7 +69,7 @@ GILS = [pytest.param(False, id="shared GIL"),
 def test_made_and_destroyed_in_a_loop_while_the_main_one_allocates(own_gil: bool) -> None:
     check(f"""{INTERPRETERS}
 def loop():
-    for n in range(25):
+    for n in range(10):
         which = make({own_gil})
         run(which, CODE)
         interpreters.destroy(which)
@@ -88,7 +88,7 @@ def test_several_run_at_once(own_gil: bool) -> None:
 errors = []
 def one():
     try:
-        for n in range(4):
+        for n in range(3):
             which = make({own_gil})
             run(which, CODE * 2)
             interpreters.destroy(which)
@@ -150,7 +150,7 @@ exec(compile("kept = [bytes(70000 + n) for n in range(40)]", "inside.py", "exec"
 ''')
 interpreters.destroy(which)
 assert not [row for row in held() if row[1] >= 70_000]
-mine = [1, 2, 3]
+mine = bytes(5000)
 assert mt.get_object_traceback(mine)[-1].filename == "<string>"
 """)
 
@@ -173,7 +173,7 @@ kept = [[n] for n in range(1000)]
 ''')
     interpreters.destroy(which)
     assert mt.is_tracing()
-    mine = [[n] for n in range(1000)]
+    mine = bytes(5000)
     assert mt.get_object_traceback(mine) is not None
 """)
 
