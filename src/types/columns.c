@@ -94,20 +94,24 @@ static int intern_frames(struct builder *self, PyObject *frames, uint32_t *node)
     return 1;
 }
 
+static int new_node(struct builder *self, PyObject *key, PyObject *frames, uint32_t *node) {
+    int done = intern_frames(self, frames, node);
+    PyObject *number = done > 0 ? PyLong_FromUnsignedLong(*node) : NULL;
+    if (done > 0 && (number == NULL || PyDict_SetItem(self->nodes, key, number) < 0))
+        done = -1;
+    Py_XDECREF(number);
+    return done;
+}
+
 static int find_node(struct builder *self, PyObject *frames, uint32_t *node) {
-    PyObject *key = PyLong_FromVoidPtr(frames), *number = NULL;
+    PyObject *key = PyLong_FromVoidPtr(frames);
     PyObject *known = key == NULL ? NULL : PyDict_GetItemWithError(self->nodes, key);
     int done = 1;
     if (known != NULL)
         *node = (uint32_t)PyLong_AsUnsignedLong(known);
-    else if (PyErr_Occurred())
-        done = -1;
-    else if ((done = intern_frames(self, frames, node)) > 0 &&
-             ((number = PyLong_FromUnsignedLong(*node)) == NULL ||
-              PyDict_SetItem(self->nodes, key, number) < 0))
-        done = -1;
+    else
+        done = PyErr_Occurred() ? -1 : new_node(self, key, frames, node);
     Py_XDECREF(key);
-    Py_XDECREF(number);
     return done;
 }
 

@@ -303,12 +303,23 @@ static PyType_Slot domain_filter_slots[] = {
     {Py_tp_getset, domain_filter_getset},   {0, NULL},
 };
 
-#define FILTER_SPEC(type_name, type_slots)                                                                   \
-    {                                                                                                        \
-        .name = type_name, .basicsize = sizeof(struct filter_object),                                        \
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, .slots = type_slots          \
-    }
+PyType_Spec base_filter_spec = {
+    .name = "memtally.BaseFilter",
+    .basicsize = sizeof(struct filter_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = base_slots,
+};
 
-PyType_Spec base_filter_spec = FILTER_SPEC("memtally.BaseFilter", base_slots);
-PyType_Spec filter_spec = FILTER_SPEC("memtally.Filter", filter_slots);
-PyType_Spec domain_filter_spec = FILTER_SPEC("memtally.DomainFilter", domain_filter_slots);
+PyType_Spec filter_spec = {
+    .name = "memtally.Filter",
+    .basicsize = sizeof(struct filter_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = filter_slots,
+};
+
+PyType_Spec domain_filter_spec = {
+    .name = "memtally.DomainFilter",
+    .basicsize = sizeof(struct filter_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = domain_filter_slots,
+};

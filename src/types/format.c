@@ -36,7 +36,7 @@ PyObject *format_size(PyObject *size, bool sign) {
     for (int unit = 0; kibi != NULL && value != NULL; unit++) {
         PyObject *magnitude = PyNumber_Absolute(value);
         int small = magnitude == NULL ? -1 : unit > 0 ? less_than(magnitude, 100) : 0;
-        int fits = small != 0 ? small : unit == LAST ? 1 : less_than(magnitude, 10 * 1024);
+        int fits = small != 0 ? small : unit == LAST ? 1 : less_than(magnitude, 10240);
         Py_XDECREF(magnitude);
         if (fits < 0)
             break;

@@ -22,7 +22,7 @@ struct names {
 struct names *names_new(struct state *state, struct callpaths *paths); /* retains paths */
 struct names *names_for(struct state *state, struct callpaths *paths); /* shared: for the tracer's paths */
 PyObject *names_string(struct names *names, uint32_t id);              /* borrowed */
-PyObject *names_pair(struct names *names, uint32_t site);              /* borrowed */
+PyObject *names_pair(struct names *names, uint32_t id);                /* borrowed; id of a site */
 PyObject *names_function(struct names *names, uint32_t string);        /* borrowed: str or None */
 extern PyType_Spec names_spec;
 

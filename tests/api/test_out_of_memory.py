@@ -1,4 +1,4 @@
-"""When Python has no memory at any one point, an operation raises MemoryError and leaves everything usable."""
+"""When Python has no memory at one point, an operation raises MemoryError and leaves all usable."""
 
 import subprocess
 import sys
