@@ -13,7 +13,7 @@ from fresh_process import check  # noqa: E402
 
 del build, can_build
 INTERPRETERS = """
-import sys, threading
+import sys, threading, time
 import memtally as mt
 if sys.version_info >= (3, 13):
     import _interpreters as interpreters
@@ -48,6 +48,8 @@ def allocate():
         return deep(n - 1) if n else [[n], {n: [n]}, 1.5 * n]
     while not stopping:
         held.append(deep(len(held) % 20))
+        if len(held) % 50 == 0:
+            time.sleep(0.0005)  # up to 3.12 a thread waiting in another interpreter cannot ask for a shared GIL
         if len(held) > 1000:
             del held[::2]
 def beside(loop):
