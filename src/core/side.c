@@ -194,11 +194,8 @@ status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domai
 void side_settle_locked(struct side *side, struct ledger *ledger) {
     assert(lock_is_mine(&side->lock));
     int64_t peak = ledger->limit + side->settled;
-    /* The ledger's events up to now come before the window: their peak is judged against the window's start. */
-    if (ledger->current + side->settled > peak) {
-        peak = ledger->current + side->settled;
-        ledger->epoch++;
-    }
+    /* The ledger's events up to now come before the window; the window's top is at least what it began with, so it
+     * covers a peak that the ledger alone has reached. */
     bool still_at_top = side->current > side->window_top;
     int64_t top = still_at_top ? side->current : side->window_top;
     bool new_peak = ledger->current + top > peak;
