@@ -1,7 +1,7 @@
 """Runs the interpreter's own test.test_tracemalloc against memtally, in a process of its own.
 
     python tests/cpython/run_suite.py --list        the names of all tests, one a line
-    python tests/cpython/run_suite.py RESULTS       run them; one JSON line per test is added to the file RESULTS
+    python tests/cpython/run_suite.py RESULTS       run them; JSON lines per test are added to RESULTS
 
 ADAPTATIONS.md lists everything that is adapted, with its reason; nothing else is changed or left out.
 A line {"test": …, "began": true} comes before each test, so that a crash names its test.
@@ -54,8 +54,10 @@ def adapt_child(run: Any) -> Any:
     """Wrap assert_python_ok and assert_python_failure: memtally's switches in, the standard names out."""
 
     def adapted(*arguments: str, **environment: str) -> Any:
-        result = run(*map(adapt_argument, arguments),
-                     **{SWITCHES.get(name, name): value for name, value in environment.items()})
+        result = run(
+            *map(adapt_argument, arguments),
+            **{SWITCHES.get(name, name): value for name, value in environment.items()},
+        )
         errors = result.err
         for ours, standard in MESSAGES:
             errors = errors.replace(ours, standard)

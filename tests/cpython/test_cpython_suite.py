@@ -35,18 +35,28 @@ def results(*options: str) -> dict[str, Any]:
     """What became of each test by name; a test the process died in says so."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "results")
-        environment = {name: value for name, value in os.environ.items()
-                       if name not in ("MEMTALLY", "PYTHONTRACEMALLOC")}
-        done = subprocess.run([sys.executable, RUNNER, *options, path], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False, timeout=600, env=environment)
+        environment = {
+            name: value for name, value in os.environ.items() if name not in ("MEMTALLY", "PYTHONTRACEMALLOC")
+        }
+        done = subprocess.run(
+            [sys.executable, RUNNER, *options, path],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=600,
+            env=environment,
+        )
         output = done.stdout.decode("utf-8", "replace")
         found: dict[str, Any] = {"exit code": done.returncode, "output": output}
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 for record in map(json.loads, file):
                     if "began" in record:
-                        record = {"outcome": "failed", "detail": f"the process ended here ({done.returncode})"
-                                  f"\n{output}", "test": record["test"]}
+                        record = {
+                            "outcome": "failed",
+                            "detail": f"the process ended here ({done.returncode})\n{output}",
+                            "test": record["test"],
+                        }
                     found[record["test"]] = record
         return found
 

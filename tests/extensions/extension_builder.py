@@ -18,9 +18,21 @@ import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-RESULTS = os.path.join(ROOT, "build", "test-extensions", f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}")
-FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-shared", "-fPIC",
-         "-pthread"]
+RESULTS = os.path.join(
+    ROOT, "build", "test-extensions", f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
+)
+FLAGS = [
+    "-std=gnu11",
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-parameter",
+    "-shared",
+    "-fPIC",
+    "-pthread",
+]
 
 
 def compiler() -> list[str]:
@@ -44,7 +56,9 @@ def build(name: str) -> str:
         return target
     os.makedirs(RESULTS, exist_ok=True)
     fresh = f"{target}.{os.getpid()}"
-    subprocess.run([*compiler(), *FLAGS, "-I" + sysconfig.get_path("include"), source, "-o", fresh], check=True)
+    subprocess.run(
+        [*compiler(), *FLAGS, "-I" + sysconfig.get_path("include"), source, "-o", fresh], check=True
+    )
     os.replace(fresh, target)
     return target
 
@@ -52,7 +66,8 @@ def build(name: str) -> str:
 def load(name: str) -> types.ModuleType:
     """Build the extension when needed and import it."""
     spec = importlib.util.spec_from_file_location(name, build(name))
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

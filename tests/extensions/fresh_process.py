@@ -19,15 +19,26 @@ sys.path.insert(0, {here!r})
 """
 
 
-def run(code: str, *options: str, timeout: int = 60, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    code: str, *options: str, timeout: int = 60, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `code` with the interpreter's `options`; returns what it did, whatever that was."""
     source = PRELUDE.format(timeout=timeout, here=HERE) + textwrap.dedent(code)
-    return subprocess.run([sys.executable, *options, "-c", source], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, check=False, timeout=timeout + 20, env={**os.environ, **(env or {})})
+    return subprocess.run(
+        [sys.executable, *options, "-c", source],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout + 20,
+        env={**os.environ, **(env or {})},
+    )
 
 
-def check(code: str, *options: str, timeout: int = 60, env: dict[str, str] | None = None, stderr: str = "") -> str:
-    """Run `code`, which must end with exit code 0 and print `stderr` and nothing more there; returns stdout."""
+def check(
+    code: str, *options: str, timeout: int = 60, env: dict[str, str] | None = None, stderr: str = ""
+) -> str:
+    """Run `code`, which must end with exit code 0 and print `stderr`, no more, there; returns stdout."""
     done = run(code, *options, timeout=timeout, env=env)
     said = f"exit code {done.returncode}\nstdout: {done.stdout[-3000:]}\nstderr: {done.stderr[-6000:]}"
     assert done.returncode == 0, said

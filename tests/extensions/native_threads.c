@@ -20,8 +20,7 @@ typedef struct {
     void **blocks;
 } request;
 
-static void *allocate_request(void *argument)
-{
+static void *allocate_request(void *argument) {
     request *wanted = argument;
     for (Py_ssize_t i = 0; i < wanted->count; i++) {
         wanted->blocks[i] = PyMem_RawMalloc(wanted->size);
@@ -32,25 +31,19 @@ static void *allocate_request(void *argument)
     return NULL;
 }
 
-static int run_in_foreign_thread(void *(*body)(void *), void *argument)
-{
+static int run_in_foreign_thread(void *(*body)(void *), void *argument) {
     pthread_t thread;
     int failed;
-    Py_BEGIN_ALLOW_THREADS
-    failed = pthread_create(&thread, NULL, body, argument);
+    Py_BEGIN_ALLOW_THREADS failed = pthread_create(&thread, NULL, body, argument);
     if (!failed) {
         pthread_join(thread, NULL);
     }
-    Py_END_ALLOW_THREADS
-    if (failed) {
-        PyErr_SetString(PyExc_RuntimeError, "cannot make a thread");
-    }
+    Py_END_ALLOW_THREADS if (failed) { PyErr_SetString(PyExc_RuntimeError, "cannot make a thread"); }
     return failed;
 }
 
 /* The addresses as a list of int; frees the array `blocks` itself (from malloc: not traced). */
-static PyObject *addresses(void **blocks, Py_ssize_t count)
-{
+static PyObject *addresses(void **blocks, Py_ssize_t count) {
     PyObject *list = PyList_New(count);
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
         PyObject *address = PyLong_FromVoidPtr(blocks[i]);
@@ -64,8 +57,7 @@ static PyObject *addresses(void **blocks, Py_ssize_t count)
     return list;
 }
 
-static PyObject *allocate(PyObject *args, int foreign)
-{
+static PyObject *allocate(PyObject *args, int foreign) {
     Py_ssize_t count, size;
     if (!PyArg_ParseTuple(args, "nn", &count, &size)) {
         return NULL;
@@ -79,37 +71,26 @@ static PyObject *allocate(PyObject *args, int foreign)
             free(wanted.blocks);
             return NULL;
         }
-    }
-    else {
-        Py_BEGIN_ALLOW_THREADS
-        allocate_request(&wanted);
+    } else {
+        Py_BEGIN_ALLOW_THREADS allocate_request(&wanted);
         Py_END_ALLOW_THREADS
     }
     return addresses(wanted.blocks, count);
 }
 
-static PyObject *foreign_alloc(PyObject *module, PyObject *args)
-{
-    return allocate(args, 1);
-}
+static PyObject *foreign_alloc(PyObject *module, PyObject *args) { return allocate(args, 1); }
 
-static PyObject *detached_alloc(PyObject *module, PyObject *args)
-{
-    return allocate(args, 0);
-}
+static PyObject *detached_alloc(PyObject *module, PyObject *args) { return allocate(args, 0); }
 
-static PyObject *resize_raw(PyObject *module, PyObject *args)
-{
+static PyObject *resize_raw(PyObject *module, PyObject *args) {
     PyObject *address;
     Py_ssize_t size;
     if (!PyArg_ParseTuple(args, "O!n", &PyLong_Type, &address, &size)) {
         return NULL;
     }
     void *block = PyLong_AsVoidPtr(address);
-    Py_BEGIN_ALLOW_THREADS
-    block = PyMem_RawRealloc(block, (size_t)size);
-    Py_END_ALLOW_THREADS
-    return PyLong_FromVoidPtr(block);
+    Py_BEGIN_ALLOW_THREADS block = PyMem_RawRealloc(block, (size_t)size);
+    Py_END_ALLOW_THREADS return PyLong_FromVoidPtr(block);
 }
 
 typedef struct {
@@ -117,8 +98,7 @@ typedef struct {
     Py_ssize_t count;
 } freeing;
 
-static void *free_request(void *argument)
-{
+static void *free_request(void *argument) {
     freeing *work = argument;
     for (Py_ssize_t i = 0; i < work->count; i++) {
         PyMem_RawFree(work->blocks[i]);
@@ -127,8 +107,7 @@ static void *free_request(void *argument)
 }
 
 /* free_raw(addresses, foreign): free blocks, without the GIL, here or in a foreign thread. */
-static PyObject *free_raw(PyObject *module, PyObject *args)
-{
+static PyObject *free_raw(PyObject *module, PyObject *args) {
     PyObject *list;
     int foreign = 0;
     if (!PyArg_ParseTuple(args, "O!|p", &PyList_Type, &list, &foreign)) {
@@ -144,10 +123,8 @@ static PyObject *free_raw(PyObject *module, PyObject *args)
     int failed = 0;
     if (foreign) {
         failed = run_in_foreign_thread(free_request, &work);
-    }
-    else {
-        Py_BEGIN_ALLOW_THREADS
-        free_request(&work);
+    } else {
+        Py_BEGIN_ALLOW_THREADS free_request(&work);
         Py_END_ALLOW_THREADS
     }
     free(work.blocks);
@@ -164,8 +141,7 @@ static int churner_count;
 static atomic_int churn_goes_on;
 static atomic_llong churn_events;
 
-static void *churn(void *argument)
-{
+static void *churn(void *argument) {
     uint32_t random = 2463534242u + (uint32_t)(uintptr_t)argument * 7919u;
     void *ring[RING] = {NULL};
     while (atomic_load_explicit(&churn_goes_on, memory_order_relaxed)) {
@@ -176,12 +152,10 @@ static void *churn(void *argument)
         size_t size = (random >> 8) % 3000;
         if (*slot == NULL) {
             *slot = random & 64 ? PyMem_RawMalloc(size) : PyMem_RawCalloc(3, size);
-        }
-        else if (random & 128) {
+        } else if (random & 128) {
             void *moved = PyMem_RawRealloc(*slot, size);
             *slot = moved != NULL ? moved : *slot;
-        }
-        else {
+        } else {
             PyMem_RawFree(*slot);
             *slot = NULL;
         }
@@ -193,8 +167,7 @@ static void *churn(void *argument)
     return NULL;
 }
 
-static PyObject *start_churn(PyObject *module, PyObject *args)
-{
+static PyObject *start_churn(PyObject *module, PyObject *args) {
     int wanted;
     if (!PyArg_ParseTuple(args, "i", &wanted)) {
         return NULL;
@@ -215,15 +188,10 @@ static PyObject *start_churn(PyObject *module, PyObject *args)
 }
 
 /* Ends the churn and returns how many events it made. */
-static PyObject *stop_churn(PyObject *module, PyObject *unused)
-{
+static PyObject *stop_churn(PyObject *module, PyObject *unused) {
     atomic_store(&churn_goes_on, 0);
-    Py_BEGIN_ALLOW_THREADS
-    while (churner_count > 0) {
-        pthread_join(churners[--churner_count], NULL);
-    }
-    Py_END_ALLOW_THREADS
-    return PyLong_FromLongLong(atomic_load(&churn_events));
+    Py_BEGIN_ALLOW_THREADS while (churner_count > 0) { pthread_join(churners[--churner_count], NULL); }
+    Py_END_ALLOW_THREADS return PyLong_FromLongLong(atomic_load(&churn_events));
 }
 
 /* ---- threads that end ---- */
@@ -232,8 +200,7 @@ static pthread_key_t late_key;
 static pthread_once_t late_once = PTHREAD_ONCE_INIT;
 
 /* Runs while the thread's local storage is being torn down, twice round. */
-static void late_allocation(void *argument)
-{
+static void late_allocation(void *argument) {
     void *block = PyMem_RawMalloc(100);
     block = PyMem_RawRealloc(block, 5000);
     PyMem_RawFree(block);
@@ -242,13 +209,9 @@ static void late_allocation(void *argument)
     }
 }
 
-static void make_late_key(void)
-{
-    pthread_key_create(&late_key, late_allocation);
-}
+static void make_late_key(void) { pthread_key_create(&late_key, late_allocation); }
 
-static void *end_late(void *argument)
-{
+static void *end_late(void *argument) {
     pthread_setspecific(late_key, (void *)1);
     void *block = PyMem_RawMalloc(50);
     PyMem_RawFree(block);
@@ -256,8 +219,7 @@ static void *end_late(void *argument)
 }
 
 /* late_threads(n): n foreign threads, one after the other, that still allocate in a key's destructor. */
-static PyObject *late_threads(PyObject *module, PyObject *args)
-{
+static PyObject *late_threads(PyObject *module, PyObject *args) {
     int count;
     if (!PyArg_ParseTuple(args, "i", &count)) {
         return NULL;
@@ -277,8 +239,7 @@ typedef struct {
     int failed;
 } calling;
 
-static void *call_attached(void *argument)
-{
+static void *call_attached(void *argument) {
     calling *work = argument;
     for (int i = 0; i < work->rounds; i++) {
         void *before = PyMem_RawMalloc(33);
@@ -296,8 +257,7 @@ static void *call_attached(void *argument)
 }
 
 /* call_in_foreign_thread(callable, rounds): a foreign thread attaches, calls and detaches, `rounds` times. */
-static PyObject *call_in_foreign_thread(PyObject *module, PyObject *args)
-{
+static PyObject *call_in_foreign_thread(PyObject *module, PyObject *args) {
     calling work = {NULL, 1, 0};
     if (!PyArg_ParseTuple(args, "O|i", &work.callable, &work.rounds)) {
         return NULL;
@@ -325,19 +285,18 @@ static const domain domains[] = {
 };
 
 /* Whether one round of calls of a domain kept errno and the error indicator. */
-static const char *disturbed_by(const domain *d, size_t size, PyObject *indicator)
-{
+static const char *disturbed_by(const domain *d, size_t size, PyObject *indicator) {
     const int mark = 12345;
-#define KEPT(call)                                                                                                     \
-    do {                                                                                                               \
-        errno = mark;                                                                                                  \
-        call;                                                                                                          \
-        if (errno != mark) {                                                                                           \
-            return #call " changed errno";                                                                             \
-        }                                                                                                              \
-        if (PyErr_Occurred() != indicator) {                                                                           \
-            return #call " changed the error indicator";                                                               \
-        }                                                                                                              \
+#define KEPT(call)                                                                                           \
+    do {                                                                                                     \
+        errno = mark;                                                                                        \
+        call;                                                                                                \
+        if (errno != mark) {                                                                                 \
+            return #call " changed errno";                                                                   \
+        }                                                                                                    \
+        if (PyErr_Occurred() != indicator) {                                                                 \
+            return #call " changed the error indicator";                                                     \
+        }                                                                                                    \
     } while (0)
     void *block = NULL;
     void *zeroed = NULL;
@@ -355,8 +314,7 @@ static const char *disturbed_by(const domain *d, size_t size, PyObject *indicato
 }
 
 /* undisturbed(with_error): None, or what a call changed; with the error indicator set or not. */
-static PyObject *undisturbed(PyObject *module, PyObject *args)
-{
+static PyObject *undisturbed(PyObject *module, PyObject *args) {
     int with_error;
     if (!PyArg_ParseTuple(args, "p", &with_error)) {
         return NULL;
@@ -381,8 +339,7 @@ static PyObject *undisturbed(PyObject *module, PyObject *args)
 }
 
 /* failing_resize(domain): a realloc that cannot succeed; the block's address, for the caller to free by free_in(). */
-static PyObject *failing_resize(PyObject *module, PyObject *args)
-{
+static PyObject *failing_resize(PyObject *module, PyObject *args) {
     int number;
     Py_ssize_t size;
     if (!PyArg_ParseTuple(args, "in", &number, &size) || number < 0 || number > 2) {
@@ -396,8 +353,7 @@ static PyObject *failing_resize(PyObject *module, PyObject *args)
     return PyLong_FromVoidPtr(block);
 }
 
-static PyObject *free_in(PyObject *module, PyObject *args)
-{
+static PyObject *free_in(PyObject *module, PyObject *args) {
     int number;
     PyObject *address;
     if (!PyArg_ParseTuple(args, "iO!", &number, &PyLong_Type, &address) || number < 0 || number > 2) {
@@ -408,26 +364,35 @@ static PyObject *free_in(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-    {"foreign_alloc", foreign_alloc, METH_VARARGS, "foreign_alloc(count, size): RAW blocks of a foreign thread"},
-    {"detached_alloc", detached_alloc, METH_VARARGS, "detached_alloc(count, size): RAW blocks without the GIL"},
+    {"foreign_alloc", foreign_alloc, METH_VARARGS,
+     "foreign_alloc(count, size): RAW blocks of a foreign thread"},
+    {"detached_alloc", detached_alloc, METH_VARARGS,
+     "detached_alloc(count, size): RAW blocks without the GIL"},
     {"resize_raw", resize_raw, METH_VARARGS, "resize_raw(address, size): the new address, without the GIL"},
     {"free_raw", free_raw, METH_VARARGS, "free_raw(addresses, foreign=False)"},
     {"start_churn", start_churn, METH_VARARGS, "start_churn(threads)"},
     {"stop_churn", stop_churn, METH_NOARGS, "stop_churn(): the number of events"},
     {"late_threads", late_threads, METH_VARARGS, "late_threads(count)"},
-    {"call_in_foreign_thread", call_in_foreign_thread, METH_VARARGS, "call_in_foreign_thread(callable, rounds=1)"},
+    {"call_in_foreign_thread", call_in_foreign_thread, METH_VARARGS,
+     "call_in_foreign_thread(callable, rounds=1)"},
     {"undisturbed", undisturbed, METH_VARARGS, "undisturbed(with_error): None or what was changed"},
-    {"failing_resize", failing_resize, METH_VARARGS, "failing_resize(domain, size): the unchanged block's address"},
+    {"failing_resize", failing_resize, METH_VARARGS,
+     "failing_resize(domain, size): the unchanged block's address"},
     {"free_in", free_in, METH_VARARGS, "free_in(domain, address)"},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "native_threads", "Allocations from native threads.", -1, methods, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT,
+    "native_threads",
+    "Allocations from native threads.",
+    -1,
+    methods,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
 };
 
 PyMODINIT_FUNC PyInit_native_threads(void);
-PyMODINIT_FUNC PyInit_native_threads(void)
-{
-    return PyModule_Create(&definition);
-}
+PyMODINIT_FUNC PyInit_native_threads(void) { return PyModule_Create(&definition); }

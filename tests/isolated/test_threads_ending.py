@@ -8,8 +8,8 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
-from extension_builder import build, can_build  # noqa: E402
-from fresh_process import check  # noqa: E402
+from extension_builder import build, can_build
+from fresh_process import check
 
 pytestmark = pytest.mark.skipif(bool(can_build()), reason=can_build())
 NATIVE = "import memtally as mt\nfrom extension_builder import load\nnative = load('native_threads')\n"
@@ -35,7 +35,7 @@ def test_blocks_outlive_their_thread_with_their_traceback() -> None:
     line = make.__code__.co_firstlineno + 1
     for n, data in enumerate(kept):
         frames = mt.get_object_traceback(data)
-        assert frames is not None and (frames[-1].filename, frames[-1].lineno) == ("<string>", line), (n, frames)
+        assert (frames[-1].filename, frames[-1].lineno) == ("<string>", line), (n, frames)
         assert frames[0].filename.endswith("threading.py"), frames
     kept.clear()
     del data
@@ -64,7 +64,9 @@ def test_threads_that_come_and_go_leave_nothing_of_the_tracer() -> None:
 
 
 def test_a_thread_may_allocate_while_its_storage_is_torn_down() -> None:
-    check(NATIVE + """if True:
+    check(
+        NATIVE
+        + """if True:
     native.late_threads(3)
     mt.start(3)
     native.late_threads(200)
@@ -73,11 +75,14 @@ def test_a_thread_may_allocate_while_its_storage_is_torn_down() -> None:
     mt.start()
     native.late_threads(200)
     assert not [row for row in mt._get_traces() if row[2][0][0] == "<unknown>"]
-    """)
+    """
+    )
 
 
 def test_foreign_threads_attach_call_and_detach_again_and_again() -> None:
-    check(NATIVE + """if True:
+    check(
+        NATIVE
+        + """if True:
     kept = []
     def call():
         kept.append([bytes(7000 + len(kept))])
@@ -91,7 +96,8 @@ def test_foreign_threads_attach_call_and_detach_again_and_again() -> None:
         assert len(frames) == 1 and frames[0].lineno == call.__code__.co_firstlineno + 1, frames
     sizes = [row[1] for row in mt._get_traces() if 7000 <= row[1] - 33 < 7300]
     assert len(sizes) == 300
-    """)
+    """
+    )
 
 
 def test_generators_and_frames_survive_the_thread_that_began_them() -> None:

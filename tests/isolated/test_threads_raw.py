@@ -1,4 +1,4 @@
-"""RAW allocations without the GIL: from foreign threads, from detached threads, freed and resized elsewhere."""
+"""RAW allocations without the GIL: from foreign and detached threads, freed and resized elsewhere."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
-from extension_builder import build, can_build  # noqa: E402
-from fresh_process import check  # noqa: E402
+from extension_builder import build, can_build
+from fresh_process import check
 
 pytestmark = pytest.mark.skipif(bool(can_build()), reason=can_build())
 NATIVE = "import memtally as mt\nfrom extension_builder import load\nnative = load('native_threads')\n"
@@ -21,18 +21,23 @@ def built() -> None:
 
 
 def test_blocks_of_a_foreign_thread_are_of_an_unknown_place() -> None:
-    check(NATIVE + """if True:
+    check(
+        NATIVE
+        + """if True:
     mt.start(5)
     blocks = native.foreign_alloc(10, 4321)
     rows = [row for row in mt._get_traces() if row[1] == 4321]
     assert rows == [(0, 4321, (("<unknown>", 0),), 1)] * 10, rows
     native.free_raw(blocks, True)
     assert not [row for row in mt._get_traces() if row[1] == 4321]
-    """)
+    """
+    )
 
 
 def test_blocks_of_a_detached_thread_have_its_python_lines() -> None:
-    check(NATIVE + """if True:
+    check(
+        NATIVE
+        + """if True:
     import threading, tracemalloc
     code = compile('''
     def outer():
@@ -58,11 +63,14 @@ def test_blocks_of_a_detached_thread_have_its_python_lines() -> None:
             assert total >= 3
         native.free_raw(kept)
         mt.stop()
-    """)
+    """
+    )
 
 
 def test_a_block_allocated_here_may_be_resized_and_freed_elsewhere() -> None:
-    check(NATIVE + """if True:
+    check(
+        NATIVE
+        + """if True:
     mt.start()
     def of(*sizes):
         return sorted(row[1] for row in mt._get_traces() if row[1] in sizes)
@@ -75,11 +83,14 @@ def test_a_block_allocated_here_may_be_resized_and_freed_elsewhere() -> None:
     native.free_raw(own + moved, True)
     native.free_raw(foreign[2:])
     assert of(1111, 22222, 3333) == []
-    """)
+    """
+    )
 
 
 def test_counts_return_to_where_they_were_after_a_churn_of_foreign_threads() -> None:
-    check(NATIVE + """if True:
+    check(
+        NATIVE
+        + """if True:
     import gc, time
     mt.start(3)
     def fill():
@@ -100,11 +111,14 @@ def test_counts_return_to_where_they_were_after_a_churn_of_foreign_threads() -> 
     total = sum(row[1] for row in mt._get_traces())
     after = mt.get_traced_memory()[0]
     assert abs(total - before) < 100_000, (before, total, after)
-    """)
+    """
+    )
 
 
 def test_no_block_of_many_threads_is_lost_or_counted_twice() -> None:
-    check(NATIVE + """if True:
+    check(
+        NATIVE
+        + """if True:
     import threading
     mt.start()
     blocks, lock = [], threading.Lock()
@@ -123,10 +137,12 @@ def test_no_block_of_many_threads_is_lost_or_counted_twice() -> None:
     for domain, size, frames, total in mt._get_traces():
         if 10_000 <= size < 10_006 or 20_000 <= size < 20_006:
             sizes[size] = sizes.get(size, 0) + 1
-    assert sizes == {base + n: 20 * half for base, half in ((10_000, 25), (20_000, 10)) for n in range(6)}, sizes
+    wanted = ((10_000, 25), (20_000, 10))
+    assert sizes == {base + n: 20 * half for base, half in wanted for n in range(6)}, sizes
     native.free_raw(blocks, True)
     assert not [row for row in mt._get_traces() if row[1] in sizes]
-    """)
+    """
+    )
 
 
 def test_cpythons_own_allocator_checks_pass_while_traced() -> None:

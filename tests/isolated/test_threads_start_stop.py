@@ -8,8 +8,8 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
-from extension_builder import build, can_build  # noqa: E402
-from fresh_process import check  # noqa: E402
+from extension_builder import build, can_build
+from fresh_process import check
 
 pytestmark = pytest.mark.skipif(bool(can_build()), reason=can_build())
 SCRIPT = """if True:
@@ -60,13 +60,29 @@ LOOPS = {
     "stop and start": ["mt.start(rounds % 30 + 1)", "time.sleep(0.001 * (rounds % 4))", "mt.stop()"],
     "stop and start at once": ["mt.start()", "mt.stop()"],
     "clear": ["mt.start()", "mt.clear_traces()", "mt.reset_peak()", "mt.get_traced_memory()"],
-    "snapshots": ["mt.start(25)", "snapshot = mt.take_snapshot()", "rows = snapshot.statistics('lineno')[:3]",
-                  "mt.get_tracemalloc_memory()", "mt.stop() if rounds % 5 == 0 else None"],
-    "queries": ["mt.start(3)", "thing = bytes(5000)", "assert mt.get_object_traceback(thing) is not None",
-                "mt.clear_traces()", "assert mt.get_object_traceback(thing) is None", "mt.stop()",
-                "assert not mt.is_tracing()"],
-    "views": ["mt.start(4)", "time.sleep(0.002)", "mt.reset_peak()",
-              "[mt.take_snapshot(view=view) for view in ('live', 'peak', 'total')]", "mt.stop()"],
+    "snapshots": [
+        "mt.start(25)",
+        "snapshot = mt.take_snapshot()",
+        "rows = snapshot.statistics('lineno')[:3]",
+        "mt.get_tracemalloc_memory()",
+        "mt.stop() if rounds % 5 == 0 else None",
+    ],
+    "queries": [
+        "mt.start(3)",
+        "thing = bytes(5000)",
+        "assert mt.get_object_traceback(thing) is not None",
+        "mt.clear_traces()",
+        "assert mt.get_object_traceback(thing) is None",
+        "mt.stop()",
+        "assert not mt.is_tracing()",
+    ],
+    "views": [
+        "mt.start(4)",
+        "time.sleep(0.002)",
+        "mt.reset_peak()",
+        "[mt.take_snapshot(view=view) for view in ('live', 'peak', 'total')]",
+        "mt.stop()",
+    ],
     "collections": ["mt.start(2)", "gc.collect()", "mt.stop()", "gc.collect()"],
 }
 

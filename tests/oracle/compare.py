@@ -22,14 +22,24 @@ Pair = tuple[Row, Row, int]  # as the standard tracer has it, as ours has it, ho
 
 MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT
 # Types whose blocks CPython keeps on free lists; where re-use cannot be seen their traceback may be older.
-FREE_LISTED_TYPES = ("float", "tuple", "list", "dict", "slice", "Context", "async_generator_asend",
-                     "async_generator_athrow", "async_generator_wrapped_value")
+FREE_LISTED_TYPES = (
+    "float",
+    "tuple",
+    "list",
+    "dict",
+    "slice",
+    "Context",
+    "async_generator_asend",
+    "async_generator_athrow",
+    "async_generator_wrapped_value",
+)
 GC_HEAD = 16
 # Sizes in bytes of what the standard tracer allocates for itself in the RAW domain, up to 3.13.
 STD_TRACE, STD_TRACEBACK, STD_FRAME = 16, 12, 12
 FREE_LISTED_SIZES = frozenset(
     [24, GC_HEAD + 40, GC_HEAD + 48, 40, GC_HEAD + 40 + 16, 32, GC_HEAD + 32]
-    + [GC_HEAD + 24 + 8 * length for length in range(1, 21)])
+    + [GC_HEAD + 24 + 8 * length for length in range(1, 21)]
+)
 
 
 @dataclass
@@ -60,8 +70,9 @@ class Outcome:
 
     @property
     def agrees(self) -> bool:
-        return not (self.errors or self.other_traceback or self.only_std or self.only_ours
-                    or self.other_object)
+        return not (
+            self.errors or self.other_traceback or self.only_std or self.only_ours or self.other_object
+        )
 
     def text(self, title: str) -> str:
         show = self.settings.show
@@ -71,7 +82,10 @@ class Outcome:
         lines += heading("another traceback", self.other_traceback)
         for std, ours, count in self.other_traceback[:show]:
             lines += pair_text(std, ours, count)
-        for name, rows in (("only the standard tracer has", self.only_std), ("only ours has", self.only_ours)):
+        for name, rows in (
+            ("only the standard tracer has", self.only_std),
+            ("only ours has", self.only_ours),
+        ):
             lines += heading(name, rows)
             for row, count in rows[:show]:
                 lines += [f"    {row_text(row)}, {count} blocks"] + frames_text("", row[2])
@@ -112,8 +126,9 @@ def frames_pair_text(std: Frames | None, ours: Frames | None) -> list[str]:
             lines.append(f"      {len(std)} frames against {len(ours)}")
         for index, (left, right) in enumerate(zip(std, ours)):
             if left != right:
-                lines.append(f"      frame {index} differs: standard {left[0]}:{left[1]}, "
-                             f"ours {right[0]}:{right[1]}")
+                lines.append(
+                    f"      frame {index} differs: standard {left[0]}:{left[1]}, ours {right[0]}:{right[1]}"
+                )
                 break
     return lines + frames_text("standard ", std) + frames_text("ours     ", ours)
 
@@ -152,8 +167,11 @@ def count_rows(rows: Iterable[Row], own_file: str, intern: Interner) -> tuple[Co
         known = intern(frames)
         canonical[id(known)] = known
         counts[domain, size, id(known), total] += 1
-    return Counter({(key[0], key[1], canonical[key[2]], key[3]): n for key, n in counts.items()}), number, \
-        size_of_all
+    return (
+        Counter({(key[0], key[1], canonical[key[2]], key[3]): n for key, n in counts.items()}),
+        number,
+        size_of_all,
+    )
 
 
 def raw_rows(snapshot: Any) -> Iterable[Row]:
@@ -177,7 +195,9 @@ def compare_counts(outcome: Outcome, reading: Any) -> None:
     peaks = [count[1] for count in reading.peaks]
     outcome.summary.append(f"live {std_0:,} B, peak {peaks[1]:,} B")
     if outcome.settings.std_on_top:
-        outcome.summary.append("counts: checked against the snapshots only (ours hold the standard tracer's memory)")
+        outcome.summary.append(
+            "counts: checked against the snapshots only (ours hold the standard tracer's memory)"
+        )
         return
     cost_std = std_3 - std_2
     cost_ours = std_1 - std_0 - cost_std
@@ -198,11 +218,17 @@ def compare_blocks(outcome: Outcome, ours: Any, reading: Any) -> Interner:
     outcome.summary.append(
         f"blocks compared: standard {sum(std.values()):,} of {std_number:,} ({std_size:,} B), "
         f"ours {sum(our.values()):,} of {our_number:,} ({our_size:,} B), "
-        f"{len(intern.by_content):,} tracebacks")
+        f"{len(intern.by_content):,} tracebacks"
+    )
     # After the last count come the rest of the counts and what taking the snapshots itself made.
-    for name, size, count in (("standard", std_size, reading.counts[5]), ("memtally", our_size, reading.counts[3])):
+    for name, size, count in (
+        ("standard", std_size, reading.counts[5]),
+        ("memtally", our_size, reading.counts[3]),
+    ):
         if not 0 <= size - count < 2048:
-            outcome.errors.append(f"{name}: the snapshot adds up to {size:,} B, get_traced_memory() to {count:,} B")
+            outcome.errors.append(
+                f"{name}: the snapshot adds up to {size:,} B, get_traced_memory() to {count:,} B"
+            )
     only_ours = our - std
     if settings.std_on_top:
         traces = count_traces(our_rows) - count_traces(reading.std)
@@ -215,10 +241,12 @@ def count_traces(rows: Iterable[Row]) -> int:
     return sum(row[1] == STD_TRACE and row[0] == 0 for row in rows)
 
 
-def without_std_memory(outcome: Outcome, extra: Counter[Any], std: Counter[Any], surplus: int) -> Counter[Any]:
+def without_std_memory(
+    outcome: Outcome, extra: Counter[Any], std: Counter[Any], surplus: int
+) -> Counter[Any]:
     """Take away what the standard tracer, started last, allocated through our hooks for itself.
 
-    That is, in the RAW domain, one record for each of its blocks and one array for each traceback that it met,
+    That is, in the RAW domain, one record for each of its blocks and one array for each traceback it met,
     made while that very traceback was current: at most one of that size per traceback, and exactly one
     for each traceback of its snapshot. `surplus` is by how many the records differ from its blocks.
     """
@@ -237,7 +265,9 @@ def without_std_memory(outcome: Outcome, extra: Counter[Any], std: Counter[Any],
             rest[row] = count
     missing = {row[2:] for row in std} - arrays
     if missing:
-        outcome.errors.append(f"the standard tracer's array of {len(missing)} tracebacks is missing: {missing.pop()}")
+        outcome.errors.append(
+            f"the standard tracer's array of {len(missing)} tracebacks is missing: {missing.pop()}"
+        )
     outcome.summary.append(f"the standard tracer's own memory, through our hooks: {len(arrays):,} tracebacks")
     return rest
 
@@ -291,7 +321,7 @@ def compare_objects(outcome: Outcome, ours: Any, intern: Interner) -> None:
     traced: set[int] = set()
     for thing in live_objects():
         std, our = ask_std(thing), ask_ours(thing)
-        if std is None and our is None or id(thing) in traced:
+        if (std is None and our is None) or id(thing) in traced:
             continue
         if our is not None and our[0][0] == outcome.settings.own_file:
             continue  # made by the readings: what the standard tracer makes for its list it does not trace
@@ -308,10 +338,16 @@ def judge_object(outcome: Outcome, thing: Any, std: Any, our: Any, intern: Inter
     unknown = std is None and sys.version_info[:2] == (3, 11) and kind.__flags__ & MANAGED_DICT
     # What the standard tracer does not know must at least be a traceback that both have for some block; what
     # this comparison made since ("<string>" is the __init__ of its dataclasses) has none.
-    if unknown and (our in intern.by_content or our[0][0] in (__file__, outcome.settings.own_file, "<string>")):
+    if unknown and (
+        our in intern.by_content or our[0][0] in (__file__, outcome.settings.own_file, "<string>")
+    ):
         outcome.allowed_objects["unknown to the standard tracer of 3.11 (instances with a dict)"] += 1
-    elif (not outcome.settings.exact_free_lists and kind.__name__ in FREE_LISTED_TYPES
-          and std is not None and our is not None):
+    elif (
+        not outcome.settings.exact_free_lists
+        and kind.__name__ in FREE_LISTED_TYPES
+        and std is not None
+        and our is not None
+    ):
         outcome.allowed_objects["free-listed, with another traceback"] += 1
     else:
         outcome.other_object.append((describe(thing), std, our))

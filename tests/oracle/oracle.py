@@ -23,6 +23,7 @@ Exit code: 0 everything agrees, 1 it does not, 2 the oracle could not run (usage
 
 from __future__ import annotations
 
+import _tracemalloc
 import argparse
 import builtins
 import gc
@@ -33,8 +34,6 @@ import sys
 import types
 from typing import Any
 
-import _tracemalloc
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 FREE_LIST = 2100  # a little over the longest free list of CPython (tuples of one length)
 
@@ -42,7 +41,8 @@ FREE_LIST = 2100  # a little over the longest free list of CPython (tuples of on
 def load_sibling(name: str) -> types.ModuleType:
     """Load a module of this folder without putting the folder on the script's sys.path."""
     spec = importlib.util.spec_from_file_location("_oracle_" + name, os.path.join(HERE, name + ".py"))
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -51,17 +51,32 @@ def load_sibling(name: str) -> types.ModuleType:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="oracle", description="Compare memtally with the standard tracer.")
-    parser.add_argument("--first", choices=("std", "memtally"), default="std", help="which tracer starts first")
+    parser.add_argument(
+        "--first", choices=("std", "memtally"), default="std", help="which tracer starts first"
+    )
     parser.add_argument("--frames", type=int, default=1, metavar="N", help="frames kept by both (default 1)")
-    parser.add_argument("--tracer", default="memtally", metavar="MODULE",
-                        help="module to compare with the standard one (default memtally)")
-    parser.add_argument("--objects", type=int, default=20000, metavar="N",
-                        help="live objects whose traceback is compared (default 20000, 0 for none)")
+    parser.add_argument(
+        "--tracer",
+        default="memtally",
+        metavar="MODULE",
+        help="module to compare with the standard one (default memtally)",
+    )
+    parser.add_argument(
+        "--objects",
+        type=int,
+        default=20000,
+        metavar="N",
+        help="live objects whose traceback is compared (default 20000, 0 for none)",
+    )
     parser.add_argument("--collect", action="store_true", help="empty the free lists before reading")
-    parser.add_argument("--no-peak", action="store_true",
-                        help="do not compare peaks (scripts that allocate without the GIL)")
-    parser.add_argument("--inexact-free-lists", action="store_true",
-                        help="count other tracebacks of free-listed blocks instead of failing")
+    parser.add_argument(
+        "--no-peak", action="store_true", help="do not compare peaks (scripts that allocate without the GIL)"
+    )
+    parser.add_argument(
+        "--inexact-free-lists",
+        action="store_true",
+        help="count other tracebacks of free-listed blocks instead of failing",
+    )
     parser.add_argument("--show", type=int, default=5, metavar="N", help="differences shown of each kind")
     parser.add_argument("script")
     parser.add_argument("args", nargs=argparse.REMAINDER)
@@ -84,7 +99,7 @@ def start_both(ours: Any, first: str, frames: int) -> None:
 
 
 def run_script(path: str, args: list[str]) -> BaseException | None:
-    """Run `path` as __main__ would run; its globals stay alive. Returns what it raised, None for an exit of 0."""
+    """Run `path` as __main__ would run; its globals stay alive. Returns what it raised, or None."""
     with open(path, "rb") as file:
         source = file.read()
     module = types.ModuleType("__main__")
@@ -186,5 +201,5 @@ def main() -> int:
 if __name__ == "__main__":
     exit_code = main()
     sys.stdout.flush()
-    # Not sys.exit: after some programs CPython 3.12.1 itself hangs in its last collection (_asyncio's traverse).
+    # Not sys.exit: CPython 3.12.1 itself may hang in its last collection (_asyncio's traverse).
     os._exit(exit_code)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Makes random programs for the oracle: call trees with generators, exceptions, callbacks and allocations.
 
 A program is drawn as a tree of statements by hypothesis, so a failure shrinks to a small one, and written
@@ -73,7 +74,9 @@ def statements(functions: int) -> st.SearchStrategy[list[str]]:
     )
 
     def wrap(inner: st.SearchStrategy[list[str]]) -> st.SearchStrategy[list[str]]:
-        block = st.lists(inner, min_size=1, max_size=3).map(lambda parts: [line for part in parts for line in part])
+        block = st.lists(inner, min_size=1, max_size=3).map(
+            lambda parts: [line for part in parts for line in part]
+        )
         return st.one_of(
             block.map(lambda body: ["try:", *indent(body), "except ValueError as e:", "    keep([e.args])"]),
             block.map(lambda body: ["try:", *indent(body), "finally:", "    keep(['finally', x])"]),
@@ -84,7 +87,8 @@ def statements(functions: int) -> st.SearchStrategy[list[str]]:
         )
 
     return st.lists(st.recursive(simple, wrap, max_leaves=6), min_size=1, max_size=5).map(
-        lambda parts: [line for part in parts for line in part])
+        lambda parts: [line for part in parts for line in part]
+    )
 
 
 def indent(lines: list[str]) -> list[str]:
@@ -92,25 +96,51 @@ def indent(lines: list[str]) -> list[str]:
 
 
 def function_text(number: int, body: list[str], generator: list[str]) -> str:
-    lines = [f"def f{number}(x):", "    spend()", "    x = x % 97", *indent(body), f"    return [x, {number}]"]
+    lines = [
+        f"def f{number}(x):",
+        "    spend()",
+        "    x = x % 97",
+        *indent(body),
+        f"    return [x, {number}]",
+    ]
     lines += [f"def f{number}key(x):", f"    return len(f{number}(x))"]
-    lines += [f"def g{number}(x):", "    spend()", "    x = x % 97", "    yield [x]", *indent(generator),
-              "    try:", "        got = yield {'x': x}", "    except ValueError as e:", "        keep([e])",
-              f"        yield from g{(number + 1) % FUNCTIONS}(x)", "    finally:", "        keep(['closed'])",
-              "    yield [got, x] if x % 2 else x"]
+    lines += [
+        f"def g{number}(x):",
+        "    spend()",
+        "    x = x % 97",
+        "    yield [x]",
+        *indent(generator),
+        "    try:",
+        "        got = yield {'x': x}",
+        "    except ValueError as e:",
+        "        keep([e])",
+        f"        yield from g{(number + 1) % FUNCTIONS}(x)",
+        "    finally:",
+        "        keep(['closed'])",
+        "    yield [got, x] if x % 2 else x",
+    ]
     return "\n".join(lines)
 
 
 def main_text(blocks: list[list[str]], threads: bool) -> str:
     lines = []
     for number, block in enumerate(blocks):
-        lines += ["try:", f"    x = {number * 5 + 3}", *indent(block), "except Exception as e:",
-                  "    keep([e])", "FUEL[0] = max(FUEL[0], 60)"]
+        lines += [
+            "try:",
+            f"    x = {number * 5 + 3}",
+            *indent(block),
+            "except Exception as e:",
+            "    keep([e])",
+            "FUEL[0] = max(FUEL[0], 60)",
+        ]
     body = "\n".join(lines)
     if not threads:
         return body
-    return ("import threading\ndef main():\n    global x\n" + "\n".join(indent(body.split("\n")))
-            + "\nmain()\nfor _ in range(3):\n    t = threading.Thread(target=main)\n    t.start()\n    t.join()")
+    return (
+        "import threading\ndef main():\n    global x\n"
+        + "\n".join(indent(body.split("\n")))
+        + "\nmain()\nfor _ in range(3):\n    t = threading.Thread(target=main)\n    t.start()\n    t.join()"
+    )
 
 
 def programs() -> st.SearchStrategy[str]:
@@ -122,7 +152,13 @@ def programs() -> st.SearchStrategy[str]:
         st.lists(body, min_size=1, max_size=4),
         st.booleans(),
         st.sampled_from([100, 400, 1500]),
-    ).map(lambda drawn: "\n".join(
-        [PROLOGUE.format(fuel=drawn[4])]
-        + [function_text(number, *pair) for number, pair in enumerate(zip(drawn[0], drawn[1]))]
-        + [main_text(drawn[2], drawn[3])]) + "\n")
+    ).map(
+        lambda drawn: (
+            "\n".join(
+                [PROLOGUE.format(fuel=drawn[4])]
+                + [function_text(number, *pair) for number, pair in enumerate(zip(drawn[0], drawn[1]))]
+                + [main_text(drawn[2], drawn[3])]
+            )
+            + "\n"
+        )
+    )

@@ -26,8 +26,12 @@ def run_oracle(script: str, *options: str, env: dict[str, str] | None = None) ->
     """Run `script` under the oracle; code 0 is agreement, 1 a difference, 2 a run that failed."""
     done = subprocess.run(
         [sys.executable, ORACLE, *options, script],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        timeout=TIMEOUT, env={**os.environ, **(env or {})}, check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=TIMEOUT,
+        env={**os.environ, **(env or {})},
+        check=False,
     )
     return Run(done.returncode, done.stdout.decode("utf-8", "replace"))
 

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from running import PROGRAMS, options_of, run_oracle  # noqa: E402
+from running import PROGRAMS, options_of, run_oracle
 
 FRAMES = (1, 4, 25, 65535)
 ORDERS = ("std", "memtally")

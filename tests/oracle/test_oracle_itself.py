@@ -8,15 +8,16 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from running import PROGRAMS, STANDINS, Run, run_oracle  # noqa: E402
+from running import PROGRAMS, STANDINS, Run, run_oracle
 
 PROGRAM = os.path.join(STANDINS, "program.py")
 
 
 def run_standin(name: str, *options: str, fault: str = "", script: str = PROGRAM) -> Run:
     # The standard tracer's own snapshot takes tuples from the free lists: --collect empties them before.
-    return run_oracle(script, "--collect", "--tracer", os.path.join(STANDINS, name), *options,
-                      env={"ORACLE_FAULT": fault})
+    return run_oracle(
+        script, "--collect", "--tracer", os.path.join(STANDINS, name), *options, env={"ORACLE_FAULT": fault}
+    )
 
 
 @pytest.mark.parametrize("first", ["std", "memtally"])

@@ -9,15 +9,16 @@ import tempfile
 import pytest
 
 pytest.importorskip("hypothesis", reason="hypothesis is not installed: random programs are drawn with it")
-from hypothesis import HealthCheck, given, note, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from random_programs import programs  # noqa: E402
-from running import run_oracle  # noqa: E402
+from random_programs import programs
+from running import run_oracle
 
-FEW = settings(max_examples=25, deadline=None, database=None, derandomize=True,
-               suppress_health_check=list(HealthCheck))
+FEW = settings(
+    max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 MANY = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 FRAMES = st.sampled_from(["1", "2", "4", "25", "65535"])
 ORDERS = st.sampled_from(["std", "memtally"])

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Python called from C called from Python: sort keys, map, filter, reduce, re.sub, json hooks, comparisons."""
 
 import bisect
@@ -46,15 +47,24 @@ KEEP.append(list(map(deep, range(15))))
 KEEP.append([list(filter(deep, range(15))), list(map(lambda a, b: [a, b], "abc", "def"))])
 KEEP.append(functools.reduce(lambda a, b: [a, b], range(30)))
 KEEP.append(re.sub(r"\w+", lambda m: str(deep(m.group())), "one two three four " * 4))
-KEEP.append(json.loads('{"a": [1.5, {"b": 2.5}], "c": {"d": []}}', object_hook=lambda d: [d, deep(1)],
-                       parse_float=lambda s: [s]))
+KEEP.append(
+    json.loads(
+        '{"a": [1.5, {"b": 2.5}], "c": {"d": []}}',
+        object_hook=lambda d: [d, deep(1)],
+        parse_float=lambda s: [s],
+    )
+)
 KEEP.append(json.loads('{"a": [1, {"b": 2}]}', object_pairs_hook=lambda p: deep(tuple(map(tuple, p)))))
 KEEP.append(json.dumps([Ordered(1), {"x": Ordered(2)}], default=lambda o: [deep(o.value), "d"]))
 KEEP.append(repr([Ordered(n) for n in range(10)]))
 KEEP.append(max(range(10), key=lambda n: len(deep(n))))
-KEEP.append([list(itertools.accumulate(range(10), lambda a, b: [a, b])),
-             [(k, list(g)) for k, g in itertools.groupby(range(12), key=lambda n: (n // 3, [n]))],
-             list(itertools.starmap(lambda a, b: {a: [b]}, zip(range(9), range(9))))])
+KEEP.append(
+    [
+        list(itertools.accumulate(range(10), lambda a, b: [a, b])),
+        [(k, list(g)) for k, g in itertools.groupby(range(12), key=lambda n: (n // 3, [n]))],
+        list(itertools.starmap(lambda a, b: {a: [b]}, zip(range(9), range(9)))),
+    ]
+)
 KEEP.append(bisect.bisect([Ordered(n) for n in range(16)], Ordered(7)))
 KEEP.append(string.Template("$a and $b").substitute({"a": deep("x"), "b": [1]}))
 KEEP.append(list(iter(lambda state=itertools.count(): [next(state)] if len(KEEP) < 0 else None, None)))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Classes made in loops, metaclasses, __init_subclass__, __set_name__, slots, enums, ABCs, multiple inheritance."""
 
 import abc

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Closures, cells, nonlocal, default arguments, decorators with wraps, generators in closures, frames kept."""
 
 import functools

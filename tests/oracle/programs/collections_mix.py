@@ -42,7 +42,13 @@ for n in range(100):
     heapq.heappush(heap, (n * 37 % 101, [n]))
 KEEP.append([heapq.heappop(heap) for _ in range(30)])
 KEEP.append([heap, heapq.nsmallest(5, heap, key=lambda pair: [pair[0]]), list(heapq.merge([1, 3], [2, 4]))])
-KEEP.append([list(itertools.permutations("abcd")), list(itertools.product([1, 2], repeat=4)),
-             list(itertools.combinations(range(6), 3)), itertools.tee(iter([[1], [2]]))])
+KEEP.append(
+    [
+        list(itertools.permutations("abcd")),
+        list(itertools.product([1, 2], repeat=4)),
+        list(itertools.combinations(range(6), 3)),
+        itertools.tee(iter([[1], [2]])),
+    ]
+)
 chain = itertools.chain.from_iterable([[n] * n for n in range(10)])
 KEEP.append([next(chain), chain, list(itertools.islice(itertools.cycle([[1], [2]]), 10))])

@@ -33,7 +33,9 @@ KEEP += [variables, contextvars.copy_context()]
 with contextlib.ExitStack() as stack:
     for n in range(20):
         stack.callback(lambda n=n: KEEP.append([n, [n]]))
-        stack.enter_context(contextlib.closing(type("Closing", (), {"close": lambda self: KEEP.append([1])})()))
+        stack.enter_context(
+            contextlib.closing(type("Closing", (), {"close": lambda self: KEEP.append([1])})())
+        )
 with contextlib.redirect_stdout(__import__("io").StringIO()) as out:
     print([1.5, {"x": [2]}])
 KEEP.append(out)

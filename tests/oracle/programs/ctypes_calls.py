@@ -26,7 +26,13 @@ try:
 except (OSError, AttributeError) as error:
     KEEP.append(error)
 KEEP.append([Pair(n, (1.5, 2.5, 3.5, n)) for n in range(20)])
-KEEP.append([ctypes.create_string_buffer(100), ctypes.pointer(Pair()), ctypes.cast(ctypes.pointer(Pair()), ctypes.c_void_p)])
+KEEP.append(
+    [
+        ctypes.create_string_buffer(100),
+        ctypes.pointer(Pair()),
+        ctypes.cast(ctypes.pointer(Pair()), ctypes.c_void_p),
+    ]
+)
 KEEP.append([struct.pack("<10d", *range(10)), list(struct.iter_unpack("<d", struct.pack("<5d", *range(5))))])
 view = memoryview(bytearray(1000))
 KEEP.append([view[::2], view[10:20].tolist(), view.cast("I")])

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Dataclass and ordinary __init__ called often enough to be specialised, allocating inside, with errors inside."""
 
 import dataclasses

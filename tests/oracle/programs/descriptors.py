@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Descriptors, properties, __getattr__, operators, __call__, __iter__, __contains__, context managers, __format__."""
 
 import functools
@@ -97,8 +98,10 @@ class Thing:
 
 for n in range(10):
     thing = Thing(n)
-    KEEP.append([thing, thing.twice, thing.once, thing.unknown, thing.watched, Thing.make(n), Thing.helper(n)])
-    KEEP.append([thing + 1, 1 + thing, thing * [2], thing[n], thing[1:[n]], thing(n, a=[n]), [*thing]])
+    KEEP.append(
+        [thing, thing.twice, thing.once, thing.unknown, thing.watched, Thing.make(n), Thing.helper(n)]
+    )
+    KEEP.append([thing + 1, 1 + thing, thing * [2], thing[n], thing[1 : [n]], thing(n, a=[n]), [*thing]])
     KEEP.append([len(thing), n in thing, f"{thing:>5}", str(thing), [0, 1, 2, 3][thing], {**{"a": [n]}}])
     with thing as held:
         KEEP.append(held)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Exceptions that unwind many frames; handlers, finally, chaining, groups, re-raising, tracebacks kept alive."""
 
 import contextlib

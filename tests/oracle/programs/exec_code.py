@@ -1,9 +1,10 @@
+# ruff: noqa: E501
 """Code made by exec and eval and dropped in a loop: code objects come back at the same address with other lines."""
 
 KEEP = []
 for n in range(200):
     blank = "\n" * (n % 13)
-    source = f"{blank}def made(x):\n{blank[:n % 5]}    return [x, {{x: {n}}}, float(x)]\nkept = made({n})\n"
+    source = f"{blank}def made(x):\n{blank[: n % 5]}    return [x, {{x: {n}}}, float(x)]\nkept = made({n})\n"
     namespace = {}
     exec(compile(source, f"made-{n % 3}.py", "exec"), namespace)
     KEEP.append(namespace["kept"])

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """exec with separate globals and locals, own mappings, nested exec, own builtins, and a class body by hand."""
 
 import builtins
@@ -30,8 +31,13 @@ for kind in (dict, Watched, collections.OrderedDict):
     space = kind()
     exec(SOURCE, {"KEEP": KEEP}, space)
     KEEP.append(space)
-plain = {"__builtins__": {"range": builtins.range, "__build_class__": builtins.__build_class__,
-                          "__name__": "closed"}}
+plain = {
+    "__builtins__": {
+        "range": builtins.range,
+        "__build_class__": builtins.__build_class__,
+        "__name__": "closed",
+    }
+}
 exec(SOURCE, plain)
 KEEP.append(plain["inner"](3))
 KEEP.append(plain)

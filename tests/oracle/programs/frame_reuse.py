@@ -47,9 +47,7 @@ def wide(n):
     if n == 0:
         return leaf(n)
     a, b, c, d, e, f, g, h = [[n] for _ in range(8)]
-    KEEP.append(
-        wide(n - 1)
-    )
+    KEEP.append(wide(n - 1))
     KEEP.append([a, b, c, d, e, f, g, h])
     return wide_other(n - 1)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Own finders and loaders, modules made from source text and from a zip, lazy loading, __getattr__ of modules."""
 
 import importlib.abc

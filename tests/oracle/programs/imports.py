@@ -4,9 +4,28 @@ import importlib
 import sys
 
 KEEP = []
-NAMES = ["ast", "argparse", "csv", "difflib", "email.message", "html.parser", "http.client", "logging.config",
-         "pdb", "pydoc", "smtplib", "tarfile", "turtle_missing", "unittest.mock", "xml.etree.ElementTree",
-         "zipfile", "sqlite3", "multiprocessing.pool", "concurrent.futures", "ctypes.util"]
+NAMES = [
+    "ast",
+    "argparse",
+    "csv",
+    "difflib",
+    "email.message",
+    "html.parser",
+    "http.client",
+    "logging.config",
+    "pdb",
+    "pydoc",
+    "smtplib",
+    "tarfile",
+    "turtle_missing",
+    "unittest.mock",
+    "xml.etree.ElementTree",
+    "zipfile",
+    "sqlite3",
+    "multiprocessing.pool",
+    "concurrent.futures",
+    "ctypes.util",
+]
 for name in NAMES:
     try:
         KEEP.append(importlib.import_module(name))

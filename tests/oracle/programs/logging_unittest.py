@@ -1,3 +1,4 @@
+# ruff: noqa: PT009
 """logging, unittest, string building and tracebacks: ordinary Python library code with deep stacks."""
 
 import io
@@ -48,7 +49,9 @@ def deep(n):
 for n in range(10):
     KEEP.append(deep(n))
     logger.info("number %d %s", n, {"n": [n]})
-result = unittest.TextTestRunner(io.StringIO(), verbosity=2).run(unittest.defaultTestLoader.loadTestsFromTestCase(Case))
+result = unittest.TextTestRunner(io.StringIO(), verbosity=2).run(
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case)
+)
 KEEP += [result, stream]
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

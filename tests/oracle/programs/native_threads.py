@@ -1,4 +1,5 @@
 # oracle: --no-peak
+# ruff: noqa: E501
 """RAW blocks from threads that CPython never saw and from threads without the GIL, kept, resized and freed."""
 
 import os
@@ -18,9 +19,7 @@ except ImportError:
 def detached(depth, count, size):
     if depth:
         return detached(depth - 1, count, size)
-    return native.detached_alloc(
-        count, size
-    )
+    return native.detached_alloc(count, size)
 
 
 def work(number):

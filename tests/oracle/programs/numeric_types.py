@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """decimal, fractions, big integers, complex, random, statistics, datetime: C types with memory of their own."""
 
 import datetime

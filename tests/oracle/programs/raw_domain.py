@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Blocks in the RAW and MEM domains: locks, threads, io, compression, hashing, pickled buffers, environment."""
 
 import bz2
@@ -19,7 +20,15 @@ KEEP.append([threading.Condition(), threading.Event(), threading.Semaphore(3)])
 data = b"some text to compress " * 500
 for module in (zlib, bz2, lzma):
     KEEP.append([module.compress(data), module.decompress(module.compress(data))])
-KEEP.append([zlib.compressobj(), bz2.BZ2Compressor(), lzma.LZMADecompressor(), hashlib.sha256(data), hashlib.blake2b()])
+KEEP.append(
+    [
+        zlib.compressobj(),
+        bz2.BZ2Compressor(),
+        lzma.LZMADecompressor(),
+        hashlib.sha256(data),
+        hashlib.blake2b(),
+    ]
+)
 with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
     file.write("line é\n" * 500)
     file.seek(0)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Blocks that grow, shrink, move and stay: lists, bytearrays, strings, dicts, sets, io buffers, arrays, join."""
 
 import array

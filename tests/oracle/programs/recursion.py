@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Deep recursion with the limit raised, allocating on the way down and up; mutual recursion; RecursionError."""
 
 import sys

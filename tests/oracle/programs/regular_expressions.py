@@ -11,8 +11,13 @@ for pattern in (r"\w+", r"(?P<n>\d+)", r"(a|b|c)*d?", r"[^ ]+(?= )", r"(?i)QUICK
     KEEP.append([compiled, compiled.findall(TEXT), list(compiled.finditer(TEXT))[:20]])
     KEEP.append([compiled.sub(lambda m: str([m.group()]), TEXT), compiled.split(TEXT, 5)])
 re.purge()
-scanner = re.Scanner([(r"[a-z]+", lambda s, token: [token]), (r"\d+", lambda s, token: {token: [token]}),
-                      (r"\s+|\.|[A-Z]", None)])
+scanner = re.Scanner(
+    [
+        (r"[a-z]+", lambda s, token: [token]),
+        (r"\d+", lambda s, token: {token: [token]}),
+        (r"\s+|\.|[A-Z]", None),
+    ]
+)
 KEEP.append(scanner.scan(TEXT))
 KEEP.append([fnmatch.filter(TEXT.split(), "*o*"), TEXT.upper().partition("FOX"), TEXT.splitlines()])
 KEEP.append([TEXT.encode("utf-16"), TEXT.encode("latin-1").decode("ascii"), codecs.encode(TEXT, "rot13")])

@@ -1,3 +1,5 @@
+# fmt: off
+# ruff: noqa: E501
 """Several functions and lambdas on one line, statements over many lines, and lines far apart."""
 
 KEEP = []
