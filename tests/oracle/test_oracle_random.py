@@ -17,7 +17,7 @@ from random_programs import programs
 from running import run_oracle
 
 FEW = settings(
-    max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=10, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 MANY = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 FRAMES = st.sampled_from(["1", "2", "4", "25", "65535"])
