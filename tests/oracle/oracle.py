@@ -145,8 +145,8 @@ def read_both(ours: Any, collect: bool) -> Reading:
     spare = [[(index, None), [], {}] for index in range(FREE_LIST)]
     room = bytes(8192)
     del room
-    # Once for practice: what it looks up may push a dead name out of the cache of type attributes, and that must
-    # not happen between the two snapshots.
+    # Once for practice: what it looks up may push a dead name out of the cache of type attributes, and that
+    # must not happen between the two snapshots.
     snapshot_ours()
     std_0 = memory_std()
     ours_1 = memory_ours()
