@@ -52,7 +52,8 @@ static PyObject *is_tracing(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unu
     return PyBool_FromLong(engine_is_tracing());
 }
 
-PyDoc_STRVAR(clear_traces_doc, "clear_traces($module, /)\n--\n\n"
+PyDoc_STRVAR(clear_traces_doc,
+             "clear_traces($module, /)\n--\n\n"
              "Forget all traces, and go on tracing. MemoryError, and tracing has ended, where there\n"
              "is no memory for empty tables.");
 
