@@ -87,7 +87,7 @@ def _start() -> None:
         memtally.start(frames)
     except Exception as error:
         if sys.stderr:
-            print(f"memtally: not tracing: {error}", file=sys.stderr)
+            print(f"memtally: not tracing: {str(error) or type(error).__name__}", file=sys.stderr)
 
 
 _start()

@@ -128,14 +128,15 @@ def test_a_startup_file_left_behind_costs_one_line_where_tracing_was_asked_for(b
     assert done.stderr == "memtally: not tracing: No module named 'memtally'\n"
 
 
-def test_tracing_that_cannot_start_costs_one_line(bare):
+@pytest.mark.parametrize(("text", "told"), [("'no room'", "no room"), ("", "MemoryError")])
+def test_tracing_that_cannot_start_costs_one_line(bare, text, told):
     broken(bare)
     (bare.site_packages / "memtally" / "__init__.py").write_text(
-        "def is_tracing(): return False\ndef start(frames): raise MemoryError('no room')\n"
+        f"def is_tracing(): return False\ndef start(frames): raise MemoryError({text})\n"
     )
     done = bare.run("-X", "memtally", "-c", "print('runs')", path="")
     assert (done.stdout, done.returncode) == ("runs\n", 0)
-    assert done.stderr == "memtally: not tracing: no room\n"
+    assert done.stderr == f"memtally: not tracing: {told}\n"
 
 
 def test_the_startup_file_is_one_line_that_is_run_and_not_a_path():
