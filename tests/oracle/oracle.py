@@ -126,6 +126,7 @@ class Reading:
     counts: tuple[int, ...]  # standard, ours, standard, ours, standard, standard
     ours: Any
     std: Any
+    ours_after: Any  # what has gone from `ours` by then may be gone from `std` as well: it lies between
 
 
 def read_both(ours: Any, collect: bool) -> Reading:
@@ -156,10 +157,12 @@ def read_both(ours: Any, collect: bool) -> Reading:
     std_3 = memory_std()
     seen_ours = snapshot_ours()
     seen_std = snapshot_std()
+    seen_after = snapshot_ours()
     reading.peaks = (peak_ours, peak_std)
     reading.counts = tuple(count[0] for count in (std_0, ours_1, std_1, ours_2, std_2, std_3))
     reading.ours = seen_ours
     reading.std = seen_std
+    reading.ours_after = seen_after
     del spare
     return reading
 
