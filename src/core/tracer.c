@@ -80,6 +80,7 @@ status tracer_start(struct tracer *tracer, uint32_t frames) {
     assert(!tracer->active && frames >= 1);
     lock_acquire(&tracer->side.lock);
     tracer->frames = frames;
+    tracer->may_mark = true;
     tracer->lost = 0;
     tracer->run++;
     tracer->paths = callpaths_new(&tracer->memory);

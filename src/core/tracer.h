@@ -39,6 +39,7 @@ struct tracer {
     const void *fast_thread; /* atomic; see above; NO_THREAD where nobody may */
     uint32_t generation;     /* of dead code: advances when instructions are forgotten */
     uint32_t frames;         /* most frames of a traceback, 1 .. 65535 */
+    bool may_mark; /* may the walk mark frames? Not while a frame below may be sent to another line */
     struct mirrors mirrors;
     struct ledger ledger;
     struct addrmap map;

@@ -98,6 +98,11 @@ hot_inline uint32_t walk_marked(struct tracer *tracer, FRAME *f) {
     return step->tally;
 }
 
+hot_inline void walk_mark(const struct tracer *tracer, FRAME *f) {
+    if (likely(tracer->may_mark))
+        frame_mark(f);
+}
+
 static inline void mirror_write(struct tracer *tracer, FRAME *f, uint32_t parent, uint32_t depth,
                                 const struct step *step) {
     struct mirror_entry *entry = mirror_entry(&tracer->mirrors, f);
@@ -138,7 +143,7 @@ static inline uint32_t walk_called(struct tracer *tracer, FRAME *f) {
         mirror_write(tracer, f, parent, depth, step);
     }
     uint32_t tally = entry->tally;
-    frame_mark(f);
+    walk_mark(tracer, f);
     return tally;
 }
 

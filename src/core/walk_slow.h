@@ -93,7 +93,7 @@ static uint32_t walk_up(struct tracer *tracer, const struct walk_stack *stack, s
             return 0;
         base.depth++;
         mirror_write(tracer, f, base.key, base.depth, step);
-        frame_mark(f);
+        walk_mark(tracer, f);
         base.key = step->key;
         tally = step->tally;
     }
@@ -120,7 +120,7 @@ static out_of_line uint32_t walk_any(struct tracer *tracer, FRAME *f, struct wal
     uint32_t tally = mirror_entry(&tracer->mirrors, frames[0])->tally;
     if (changed == 0 && tally != 0) {
         for (size_t i = 0; i < stack->count; i++)
-            frame_mark(frames[i]);
+            walk_mark(tracer, frames[i]);
         return tally;
     }
     return walk_up(tracer, stack, changed != 0 ? changed : 1, base);

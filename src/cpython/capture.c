@@ -8,6 +8,9 @@ static struct walk_stack scratch; /* under the main GIL */
 
 out_of_line uint32_t capture_slow(PyThreadState *thread) {
     FRAME *top = frame_top(thread);
+    /* A trace function may send the frame that it traces to another line: frames above that one stay unmarked, so
+     * that the walk always comes down to it and looks. */
+    the_tracer.may_mark = thread->tracing == 0;
     if (top != NULL && FRAME_MARKS) {
         uint32_t tally = walk_called(&the_tracer, top);
         if (likely(tally != 0))
