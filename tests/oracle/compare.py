@@ -230,13 +230,13 @@ def compare_blocks(outcome: Outcome, ours: Any, reading: Any) -> Interner:
             outcome.errors.append(
                 f"{name}: the snapshot adds up to {size:,} B, get_traced_memory() to {count:,} B"
             )
-    # A block may end between two readings: a dead name that is pushed out of a cache, another thread's work.
-    after, _, _ = count_rows(adapt(reading.ours_after), settings.own_file, intern)
-    only_ours = (our - std) - (our - after)
+    only_ours = our - std
     if settings.std_on_top:
         traces = count_traces(our_rows) - count_traces(reading.std)
         only_ours = without_std_memory(outcome, only_ours, std, traces - std_number)
-    pair_leftovers(outcome, std - our, only_ours)
+    # A block may end between two readings: a dead name that is pushed out of a cache, another thread's work.
+    after, _, _ = count_rows(adapt(reading.ours_after), settings.own_file, intern)
+    pair_leftovers(outcome, std - our, only_ours - (our - after))
     return intern
 
 
