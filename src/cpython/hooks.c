@@ -160,6 +160,15 @@ static out_of_line void remove_elsewhere(void *block, PyThreadState *thread) {
         remove_entered(block, thread);
 }
 
+hot_inline void *realloc_below(PyMemAllocatorEx *under, void *old, size_t size) {
+    inside = true;
+    going = old;
+    void *block = under->realloc(under->ctx, old, size);
+    inside = false;
+    going = NULL;
+    return block;
+}
+
 /* `objects`: blocks of this domain are objects, of which the reference tracer tells; if it has not told of the last
  * one, somebody has taken its place. */
 hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t size) {
@@ -189,11 +198,7 @@ static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, s
     struct taken taken = {0};
     if (!joint || the_tracer.strays)
         taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
-    inside = true;
-    going = old;
-    void *block = under->realloc(under->ctx, old, size);
-    inside = false;
-    going = NULL;
+    void *block = realloc_below(under, old, size);
     if (block == NULL) {
         tracer_side_put_back(&the_tracer, joint, (uintptr_t)old, taken);
         return NULL;
@@ -210,11 +215,7 @@ hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size)
     PyThreadState *thread = threadstate_get();
     if (unlikely((const void *)thread != the_tracer.fast_thread && old != NULL))
         return realloc_elsewhere(under, old, size, thread);
-    inside = true;
-    going = old;
-    void *block = under->realloc(under->ctx, old, size);
-    inside = false;
-    going = NULL;
+    void *block = realloc_below(under, old, size);
     if (unlikely(block == NULL))
         return NULL;
     if (old != NULL && unlikely(!tracer_remove_fast(&the_tracer, (uintptr_t)old)))
@@ -223,7 +224,7 @@ hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size)
     return block;
 }
 
-static out_of_line void free_below_inside(PyMemAllocatorEx *under, void *block) {
+static out_of_line void free_below(PyMemAllocatorEx *under, void *block) {
     inside = true;
     going = block;
     under->free(under->ctx, block);
@@ -244,7 +245,7 @@ hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
     } else {
         remove_elsewhere(block, thread);
     }
-    free_below_inside(under, block);
+    free_below(under, block);
 }
 
 /* The context is not looked at: ours is the one of the allocator below, so that a thread which reads the allocator
@@ -338,11 +339,7 @@ static void *raw_realloc(void *context, void *old, size_t size) {
     struct taken taken = {0};
     if (old != NULL)
         taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
-    inside = true;
-    going = old;
-    void *block = under->realloc(under->ctx, old, size);
-    inside = false;
-    going = NULL;
+    void *block = realloc_below(under, old, size);
     if (block == NULL) {
         tracer_side_put_back(&the_tracer, caller.joint, (uintptr_t)old, taken);
         return NULL;
@@ -363,7 +360,7 @@ static void raw_free(void *context, void *block) {
         return;
     }
     tracer_side_remove(&the_tracer, raw_caller().joint, DOMAIN_PYTHON, (uintptr_t)block);
-    free_below_inside(under, block);
+    free_below(under, block);
 }
 
 /* --- objects out of free lists --------------------------------------------------------------------------------------- */
