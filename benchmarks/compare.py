@@ -19,7 +19,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def main():
+def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -29,9 +29,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("tracers", nargs="*", default=["off", "std:1", "memtally:1", "std:25", "memtally:25"])
-    args = parser.parse_args()
+    return parser.parse_args()
 
-    names = [n for n in args.only.split(",") if n] or list(runpy.run_path(args.workloads)["WORKLOADS"])
+
+def measure(args, names):
+    """Best seconds and least peak RSS in KiB, by tracer and workload."""
     best = {tracer: {} for tracer in args.tracers}
     memory = {tracer: {} for tracer in args.tracers}
     for _ in range(args.rounds):
@@ -43,49 +45,61 @@ def main():
                 result = json.loads(out)
                 best[tracer][name] = min(best[tracer].get(name, math.inf), result[name])
                 memory[tracer][name] = min(memory[tracer].get(name, math.inf), result["peak_rss_kib"])
+    return best, memory
 
-    base = args.tracers[0]
-    ratios = {t: {n: best[t][n] / best[base][n] for n in names} for t in args.tracers}
-    geomean = {t: math.exp(sum(math.log(r) for r in ratios[t].values()) / len(names)) for t in args.tracers}
-    rss = {t: {n: memory[t][n] / memory[base][n] for n in names} for t in args.tracers}
-    rss_geomean = {t: math.exp(sum(math.log(r) for r in rss[t].values()) / len(names)) for t in args.tracers}
+
+def ratios_to(base, values):
+    """Each tracer's values as multiples of the base tracer's, and their geometric means."""
+    ratios = {t: {n: v[n] / values[base][n] for n in v} for t, v in values.items()}
+    means = {t: math.exp(sum(map(math.log, r.values())) / len(r)) for t, r in ratios.items()}
+    return ratios, means
+
+
+def shares_of_standard(geomean):
     shares = {}
-    for tracer in args.tracers:
+    for tracer in geomean:
         name, _, frames = tracer.partition(":")
         peer = "std:" + (frames or "1")
-        if name not in ("off", "std") and peer in args.tracers:
+        if name not in ("off", "std") and peer in geomean:
             shares[tracer] = (geomean[tracer] - 1) / (geomean[peer] - 1)
+    return shares
 
-    if args.json:
-        json.dump(
-            {
-                "seconds": best,
-                "peak_rss_kib": memory,
-                "ratio": ratios,
-                "geomean": geomean,
-                "rss_geomean": rss_geomean,
-                "share": shares,
-            },
-            sys.stdout,
-            indent=1,
-        )
-        print()
-        return
+
+def show(report, base):
+    others = [tracer for tracer in report["seconds"] if tracer != base]
+    names = list(report["seconds"][base])
     width = max(map(len, names)) + 2
-    print(" " * width + "".join("%14s" % t for t in args.tracers))
+    print(" " * width + "".join("%14s" % t for t in [base, *others]))
     for name in names:
-        print(
-            name.ljust(width)
-            + "%12.3f s" % best[base][name]
-            + "".join("%13.2fx" % ratios[t][name] for t in args.tracers[1:])
-        )
-    print("geomean".ljust(width) + " " * 14 + "".join("%13.2fx" % geomean[t] for t in args.tracers[1:]))
-    print("peak RSS".ljust(width) + " " * 14 + "".join("%13.2fx" % rss_geomean[t] for t in args.tracers[1:]))
-    if shares:
-        print(
-            "share of the standard tracer's overhead: "
-            + ", ".join("%s %.1f %%" % (t, 100 * s) for t, s in shares.items())
-        )
+        row = name.ljust(width) + "%12.3f s" % report["seconds"][base][name]
+        print(row + "".join("%13.2fx" % report["ratio"][t][name] for t in others))
+    for label, key in (("geomean", "geomean"), ("peak RSS", "rss_geomean")):
+        print(label.ljust(width) + " " * 14 + "".join("%13.2fx" % report[key][t] for t in others))
+    if report["share"]:
+        told = ", ".join("%s %.1f %%" % (t, 100 * s) for t, s in report["share"].items())
+        print("share of the standard tracer's overhead: " + told)
+
+
+def main():
+    args = parse_arguments()
+    names = [n for n in args.only.split(",") if n] or list(runpy.run_path(args.workloads)["WORKLOADS"])
+    best, memory = measure(args, names)
+    base = args.tracers[0]
+    ratios, geomean = ratios_to(base, best)
+    _, rss_geomean = ratios_to(base, memory)
+    report = {
+        "seconds": best,
+        "peak_rss_kib": memory,
+        "ratio": ratios,
+        "geomean": geomean,
+        "rss_geomean": rss_geomean,
+        "share": shares_of_standard(geomean),
+    }
+    if args.json:
+        json.dump(report, sys.stdout, indent=1)
+        print()
+    else:
+        show(report, base)
 
 
 if __name__ == "__main__":
