@@ -8,6 +8,7 @@
 #define MOST_SLOT_BYTES ((size_t)1 << 36) /* 16 billion blocks */
 enum { CONFLICT_STEP = 64, LINK_BYTES = sizeof(uint32_t *) };
 #define UNIT ((size_t)4096)
+#define STRANGERS (UINT32_C(1) << 31)
 
 /* A table: its pages, and which of its units of 4 KiB have been touched (for walking and for honest accounting). */
 struct table {
@@ -16,10 +17,10 @@ struct table {
 };
 
 static uint32_t slot_count(const struct page *page) {
-    return (PAGE_BYTES - (page->base - 1u) + page->stride - 1u) / page->stride;
+    return (PAGE_BYTES - page->base + page->stride - 1u) / page->stride;
 }
 
-/* Bytes for the slots of a stride, whatever the base, with one word in front that counts conflicts. */
+/* Bytes for the slots of a stride, whatever the base, with one word in front: conflicts, and STRANGERS. */
 static size_t slots_bytes(uint32_t stride) {
     size_t words = (PAGE_BYTES + stride - 1) / stride + 1;
     return (words * sizeof(uint32_t) + 63) & ~(size_t)63;
@@ -28,6 +29,7 @@ static size_t slots_bytes(uint32_t stride) {
 status addrmap_init(struct addrmap *map, struct vmem *account) {
     memset(map, 0, sizeof *map);
     map->account = account;
+    map->near_top = UINTPTR_MAX;
     status result = region_init(&map->slots, account, MOST_SLOT_BYTES);
     if (result == STATUS_OK)
         result = region_init(&map->tables, account, ROOT_SIZE * sizeof(uint32_t));
@@ -110,43 +112,100 @@ static bool all_empty(const struct page *page) {
     return true;
 }
 
+static void forget_recent(struct addrmap *map) { memset(map->recent, 0, sizeof map->recent); }
+
 /* A block of another size in a learned page: the pool has changed its class if all its slots are empty. In pages of
  * mixed sizes that look would cost every block, so after the first conflict it is taken once in CONFLICT_STEP. */
 static bool may_unlearn(struct page *page) {
-    uint32_t conflicts = page->slots[-1]++;
+    uint32_t conflicts = page->slots[-1] & ~STRANGERS;
+    page->slots[-1] = (page->slots[-1] & STRANGERS) | ((conflicts + 1) & ~STRANGERS);
     return conflicts % CONFLICT_STEP == 0 && all_empty(page);
+}
+
+static bool has_strangers(const struct page *page) {
+    return page->stride != 0 ? (page->slots[-1] & STRANGERS) != 0 : page->base != 0;
+}
+
+static void set_strangers(struct page *page) {
+    if (page->stride != 0)
+        page->slots[-1] |= STRANGERS;
+    else
+        page->base = 1;
+}
+
+/* The page of an address, in a table that is made where there is none; `top` is less than ROOT_SIZE. */
+static status page_made(struct addrmap *map, uintptr_t address, struct page **page) {
+    size_t top = address >> TABLE_SHIFT;
+    status result = map->root[top] != NULL ? STATUS_OK : table_new(map, top);
+    if (result == STATUS_OK) {
+        *page = addrmap_page(map, address);
+        touch(map, (struct table *)map->root[top], *page);
+    }
+    return result;
+}
+
+/* An object may have begun at the block's address, or behind a header of 16 or 32 bytes. */
+status addrmap_refuse(struct addrmap *map, uintptr_t address) {
+    if (address >> TABLE_SHIFT >= ROOT_SIZE)
+        return STATUS_OK;
+    for (uintptr_t object = address; object <= address + 32; object += 16) {
+        struct recent *recent = addrmap_recent(map, object);
+        if (recent->object == object)
+            recent->object = 0;
+    }
+    struct page *page;
+    status result = page_made(map, address, &page);
+    if (result == STATUS_OK)
+        set_strangers(page);
+    return result;
+}
+
+bool addrmap_may_refuse(const struct addrmap *map, uintptr_t address) {
+    if (address >> TABLE_SHIFT >= ROOT_SIZE)
+        return true;
+    const struct page *page = addrmap_page(map, address);
+    return page != NULL && has_strangers(page);
+}
+
+static status learn_stride(struct addrmap *map, struct page *page, uintptr_t address, uint32_t stride) {
+    bool strangers = has_strangers(page);
+    if (page->stride != 0) {
+        slots_give(map, page->stride, page->slots);
+        *page = (struct page){.base = strangers};
+        forget_recent(map);
+    }
+    uint32_t *slots;
+    status result = slots_take(map, stride, &slots);
+    if (result != STATUS_OK)
+        return result;
+    uint32_t inverse = (uint32_t)(((UINT64_C(1) << 32) + stride - 1) / stride);
+    uint32_t within = (uint32_t)address & (PAGE_BYTES - 1);
+    *page = (struct page){slots, inverse, (uint16_t)stride, (uint16_t)(within % stride)};
+    if (strangers)
+        set_strangers(page);
+    return STATUS_OK;
 }
 
 status addrmap_learn(struct addrmap *map, uintptr_t address, size_t size, uint32_t **slot) {
     *slot = NULL;
-    size_t top = address >> TABLE_SHIFT;
-    if (size == 0 || size > STRIDE_MOST || (address & 15) != 0 || top >= ROOT_SIZE)
-        return STATUS_OK;
-    if (map->root[top] == NULL) {
-        status result = table_new(map, top);
-        if (result != STATUS_OK)
-            return result;
-    }
-    struct page *page = addrmap_page(map, address);
+    if (size == 0 || size > STRIDE_MOST || (address & 15) != 0 || address >> TABLE_SHIFT >= ROOT_SIZE)
+        return addrmap_refuse(map, address);
+    struct page *page;
+    status result = page_made(map, address, &page);
+    if (result != STATUS_OK)
+        return result;
     uint32_t stride = (uint32_t)(size + 15) & ~15u;
     if (page->stride != stride) {
-        if (page->stride != 0) {
-            if (!may_unlearn(page))
-                return STATUS_OK;
-            slots_give(map, page->stride, page->slots);
-            *page = (struct page){0};
-        }
-        uint32_t *slots;
-        status result = slots_take(map, stride, &slots);
+        if (page->stride != 0 && !may_unlearn(page))
+            return addrmap_refuse(map, address);
+        result = learn_stride(map, page, address, stride);
         if (result != STATUS_OK)
             return result;
-        touch(map, (struct table *)map->root[top], page);
-        uint32_t within = (uint32_t)address & (PAGE_BYTES - 1);
-        *page = (struct page){slots, 65536 / (stride / 16) + 1, (uint16_t)stride,
-                              (uint16_t)(within % stride + 1)};
     }
+    map->near_top = address >> TABLE_SHIFT;
+    map->near = map->root[map->near_top];
     *slot = page_slot(page, address);
-    return STATUS_OK;
+    return *slot != NULL ? STATUS_OK : addrmap_refuse(map, address);
 }
 
 status addrmap_each(const struct addrmap *map, page_visitor visit, void *context) {
@@ -174,12 +233,12 @@ status addrmap_each(const struct addrmap *map, page_visitor visit, void *context
 static status check_page(void *context, uintptr_t start, const struct page *page, uint32_t count) {
     const struct addrmap *map = context;
     const char *slots = (const char *)page->slots;
-    if (page->stride % 16 != 0 || page->stride > STRIDE_MOST || page->base - 1 >= page->stride)
+    if (page->stride % 16 != 0 || page->stride > STRIDE_MOST || page->base >= page->stride)
         return STATUS_INVALID;
     if (slots < map->slots.base || slots + count * sizeof(uint32_t) > map->slots.base + map->slots_used)
         return STATUS_INVALID;
     for (uint32_t i = 0; i < count; i++) {
-        if (page_slot(page, start + page->base - 1 + (uintptr_t)i * page->stride) != &page->slots[i])
+        if (page_slot(page, start + page->base + (uintptr_t)i * page->stride) != &page->slots[i])
             return STATUS_INVALID;
     }
     return STATUS_OK;

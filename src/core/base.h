@@ -1,4 +1,4 @@
-/* base: what every file of the core shares: status codes, attributes, the two-word vector, checks.
+/* base: what every file of the core shares: status codes, attributes, a pair of counters, checks.
  *
  * The core knows no Python: nothing below src/core includes Python.h. Functions return a `status`; they never
  * print, never abort and never touch errno (platform.c restores it around system calls). `assert` is for our own
@@ -32,8 +32,11 @@ typedef enum {
 #define out_of_line __attribute__((__noinline__))
 #define cold_path __attribute__((__noinline__, __cold__))
 
-/* Two counters that change together (bytes, blocks): one 128-bit add on every machine that has one. */
-typedef uint64_t pair __attribute__((vector_size(16)));
+/* Two counters that change together. */
+typedef struct {
+    uint64_t bytes;
+    uint64_t blocks;
+} pair;
 
 /* MEMTALLY_TINY builds shrink every starting size, so that growth, spill and wrap happen in every test. */
 #ifdef MEMTALLY_TINY

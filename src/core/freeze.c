@@ -161,7 +161,7 @@ static status freeze_live(struct tracer *tracer, struct snapshot *snapshot) {
 static status add_tally(const struct tracer *tracer, struct snapshot *snapshot, uint32_t domain,
                         const struct tally *tally) {
     pair value = snapshot->view == VIEW_TOTAL ? tally->total : tally_at_peak(&tracer->ledger, tally);
-    return value[1] == 0 ? STATUS_OK : add_row(snapshot, domain, tally->node, value[0], value[1]);
+    return value.blocks == 0 ? STATUS_OK : add_row(snapshot, domain, tally->node, value.bytes, value.blocks);
 }
 
 static status freeze_tallies(struct tracer *tracer, struct snapshot *snapshot) {

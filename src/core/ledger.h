@@ -45,8 +45,17 @@ nodiscard status ledger_init(struct ledger *ledger, struct vmem *account);
 void ledger_fini(struct ledger *ledger); /* also of a zeroed ledger */
 nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id);
 
-hot_inline pair one_block(uint64_t bytes) { return (pair){bytes, 1}; }
-hot_inline pair tally_live(const struct tally *tally) { return tally->total - tally->freed; }
+hot_inline void pair_add(pair *counters, uint64_t bytes) {
+    counters->bytes += bytes;
+    counters->blocks++;
+}
+hot_inline void pair_subtract(pair *counters, uint64_t bytes) {
+    counters->bytes -= bytes;
+    counters->blocks--;
+}
+hot_inline pair tally_live(const struct tally *tally) {
+    return (pair){tally->total.bytes - tally->freed.bytes, tally->total.blocks - tally->freed.blocks};
+}
 
 /* Before a tally changes: keep what it held at the peak. */
 hot_inline void tally_save(const struct ledger *ledger, struct tally *tally) {
@@ -68,7 +77,7 @@ hot_inline void ledger_gain(struct ledger *ledger, uint32_t id, uint64_t bytes) 
     struct tally *tally = &ledger->tallies[id];
     ledger->current += (int64_t)bytes;
     tally_save(ledger, tally);
-    tally->total += one_block(bytes);
+    pair_add(&tally->total, bytes);
 }
 
 hot_inline void ledger_lose(struct ledger *ledger, uint32_t id, uint64_t bytes) {
@@ -76,15 +85,15 @@ hot_inline void ledger_lose(struct ledger *ledger, uint32_t id, uint64_t bytes) 
     ledger_note_peak(ledger);
     ledger->current -= (int64_t)bytes;
     tally_save(ledger, tally);
-    tally->freed += one_block(bytes);
+    pair_add(&tally->freed, bytes);
 }
 
 hot_inline void ledger_move(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t bytes) {
     ledger_note_peak(ledger);
     tally_save(ledger, &ledger->tallies[from]);
     tally_save(ledger, &ledger->tallies[to]);
-    ledger->tallies[from].total -= one_block(bytes);
-    ledger->tallies[to].total += one_block(bytes);
+    pair_subtract(&ledger->tallies[from].total, bytes);
+    pair_add(&ledger->tallies[to].total, bytes);
 }
 
 /* What the tally held at the peak, given that ledger_note_peak was just called. */

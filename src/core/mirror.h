@@ -1,12 +1,14 @@
 /* mirror: what a thread's stack looked like when it was last walked, so that only changed frames are walked again.
  *
- *   frame address --> entry {frame, instr, key, parent, tally, depth, generation}       one cache line, direct-mapped
+ *   frame address --> entry {frame, top, tally, others, instr, key, parent, depth, generation}      one cache line
  *
  *   key      what this frame hands to the frame above it: its node (the call path up to it), or, when one frame is
  *            kept, only its depth
  *   parent   the key of the frame below when this entry was written
  *
- * An entry says nothing by itself: walk.h tells when it may be trusted. Two frames may want the same place: the later
+ *   top, others   the last instructions at which this frame was on top of the stack, and the tallies that they had
+ *
+ * The table is direct-mapped. An entry says nothing by itself: walk.h tells when it may be trusted. Two frames may want the same place: the later
  * one wins, and the other is unknown (never wrong) until it is walked again.
  *
  * One table a thread, found by the thread's address. A new thread may inherit a dead one's table: entries are only
@@ -18,15 +20,22 @@
 
 #include "vmem.h"
 
+enum { MIRROR_OTHERS = 2 };
+
 struct mirror_entry {
     const void *frame; /* never NULL in a table, so that no frame at all matches nothing */
+    uintptr_t top;     /* an instruction at which this frame was on top: it has `tally`; 0: none yet */
+    uint32_t tally;    /* 0 with `top` 0 */
+    uint32_t generation;
     uintptr_t instr;
     uint32_t key;
     uint32_t parent;
-    uint32_t tally; /* 0: this frame was never on top at `instr` */
     uint32_t depth; /* frames from the bottom of the stack to this one, 1 or more */
-    uint32_t generation;
-    uint32_t reserved[7];
+    uint32_t reserved;
+    struct top {
+        uint32_t instr; /* the low half: tells the instructions of one code object apart */
+        uint32_t tally; /* 0: none */
+    } others[MIRROR_OTHERS];
 };
 
 /* One cache line, so that the low bits of a frame's address select an entry. */

@@ -104,14 +104,14 @@ static void hold(struct side *side, struct ledger *ledger, int64_t bytes) {
 static void gain(struct side *side, struct ledger *ledger, uint32_t id, uint64_t bytes) {
     before_change(side, ledger, id);
     hold(side, ledger, (int64_t)bytes);
-    side_tally(side, id)->tally.total += one_block(bytes);
+    pair_add(&side_tally(side, id)->tally.total, bytes);
 }
 
 static void lose(struct side *side, struct ledger *ledger, uint32_t id, uint64_t bytes) {
     note_peak(side, ledger);
     before_change(side, ledger, id);
     hold(side, ledger, -(int64_t)bytes);
-    side_tally(side, id)->tally.freed += one_block(bytes);
+    pair_add(&side_tally(side, id)->tally.freed, bytes);
 }
 
 /* --- blocks --------------------------------------------------------------------------------------------------- */
@@ -183,8 +183,8 @@ status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domai
     note_peak(side, ledger);
     before_change(side, ledger, from);
     before_change(side, ledger, to);
-    side_tally(side, from)->tally.total -= one_block(size);
-    side_tally(side, to)->tally.total += one_block(size);
+    pair_subtract(&side_tally(side, from)->tally.total, size);
+    pair_add(&side_tally(side, to)->tally.total, size);
     big_set_tally(entry, to);
     return STATUS_OK;
 }
@@ -228,8 +228,8 @@ bool side_check(const struct side *side) {
     uint64_t blocks = 0;
     for (uint32_t id = 1; id < side->count; id++) {
         pair counters = tally_live(&side_tally(side, id)->tally);
-        live += (int64_t)counters[0];
-        blocks += counters[1];
+        live += (int64_t)counters.bytes;
+        blocks += counters.blocks;
     }
     return live == side->current && blocks == side->blocks.count && bigmap_check(&side->blocks) &&
            side->index.count == side->count - 1;

@@ -161,15 +161,28 @@ static void end_big(struct tracer *tracer, struct big *entry) {
     bigmap_remove(&tracer->big, entry);
 }
 
-/* A block whose end we did not see (hooks taken away for a while) had this address. */
-static void end_ghost(struct tracer *tracer, uintptr_t address) {
-    struct big *entry;
-    if (!tracer_remove_fast(tracer, address) && (entry = bigmap_find(&tracer->big, address)) != NULL)
+static struct big *find_big(const struct tracer *tracer, uintptr_t address) {
+    return addrmap_may_refuse(&tracer->map, address) ? bigmap_find(&tracer->big, address) : NULL;
+}
+
+out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
+    struct page *page;
+    uint32_t *slot = tracer_record(tracer, address, &page);
+    if (slot != NULL) {
+        uint32_t record = *slot;
+        *slot = 0;
+        ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page, record));
+        return true;
+    }
+    struct big *entry = find_big(tracer, address);
+    if (entry != NULL)
         end_big(tracer, entry);
+    return entry != NULL;
 }
 
 out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
-    end_ghost(tracer, address);
+    (void)tracer_remove_slow(
+        tracer, address); /* a ghost: its end was not seen, hooks having been taken away for a while */
     uint32_t *slot;
     status result = addrmap_learn(&tracer->map, address, size, &slot);
     if (result == STATUS_OK && slot == NULL)
@@ -180,17 +193,9 @@ out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_
     }
     ledger_gain(&tracer->ledger, tally, size);
     if (slot != NULL)
-        *slot = slot_make(tally, size);
+        *slot = slot_make(tally, (uint32_t)-size & 15);
     else
         bigmap_put(&tracer->big, address, size, tally);
-}
-
-out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
-    struct big *entry = bigmap_find(&tracer->big, address);
-    if (entry == NULL)
-        return false;
-    end_big(tracer, entry);
-    return true;
 }
 
 out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally) {
@@ -200,7 +205,7 @@ out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint
         tracer_move(tracer, page, slot, tally);
         return true;
     }
-    struct big *entry = bigmap_find(&tracer->big, address);
+    struct big *entry = find_big(tracer, address);
     if (entry == NULL || big_tally(entry) == 0)
         return false;
     if (big_tally(entry) != tally) {
@@ -218,7 +223,7 @@ bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size,
         *tally = slot_tally(*slot);
         return true;
     }
-    const struct big *entry = bigmap_find(&tracer->big, address);
+    const struct big *entry = find_big(tracer, address);
     if (entry == NULL || big_tally(entry) == 0)
         return false;
     *size = big_size(&tracer->big, entry);
@@ -228,7 +233,7 @@ bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size,
 
 /* A watched block lives in the bigmap, where its end takes the slow way; one not traced gets an entry of its own. */
 status tracer_watch_code(struct tracer *tracer, uintptr_t code) {
-    struct big *entry = bigmap_find(&tracer->big, code);
+    struct big *entry = find_big(tracer, code);
     if (entry != NULL) {
         entry->key |= BIG_WATCHED;
         return STATUS_OK;
@@ -238,6 +243,8 @@ status tracer_watch_code(struct tracer *tracer, uintptr_t code) {
     uint32_t record = slot != NULL ? *slot : 0;
     uint32_t size = slot != NULL ? slot_size(page, record) : 0;
     status result = bigmap_reserve(&tracer->big, size);
+    if (result == STATUS_OK)
+        result = addrmap_refuse(&tracer->map, code);
     if (result != STATUS_OK)
         return result;
     if (slot != NULL)
@@ -405,8 +412,8 @@ bool tracer_check(const struct tracer *tracer) {
     }
     for (uint32_t id = 1; id < tracer->ledger.count; id++) {
         pair live = tally_live(&tracer->ledger.tallies[id]);
-        counters.bytes += (int64_t)live[0];
-        counters.blocks += live[1];
+        counters.bytes += (int64_t)live.bytes;
+        counters.blocks += live.blocks;
     }
     return records.blocks == counters.blocks && records.bytes == counters.bytes &&
            records.bytes == tracer->ledger.current && addrmap_check(&tracer->map) &&

@@ -82,35 +82,43 @@ nodiscard status tracer_watch_code(struct tracer *tracer, uintptr_t code);
 /* --- blocks of the main partition ------------------------------------------------------------------------------ */
 
 void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally);
-/* A block's end where the page has no record of it. Returns false if it is not known here. */
+/* A block's end, wherever its record is. Returns false if it is not known here. */
 bool tracer_remove_slow(struct tracer *tracer, uintptr_t address);
 /* The block stays, its tally becomes another. Returns false if the block is not known to the main partition. */
 bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally);
 bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size, uint32_t *tally);
 
-/* A ghost in the bigmap at an address that a page serves is not looked for: it takes hooks that were away to leave one. */
-hot_inline void tracer_put(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
-    uint32_t *slot = addrmap_fit(&tracer->map, address, size);
-    if (unlikely(slot == NULL || *slot != 0)) {
-        tracer_put_slow(tracer, address, size, tally);
-        return;
-    }
-    *slot = slot_make(tally, size);
+/* A ghost in the bigmap at an address that a page serves is not looked for: it takes hooks that were away to leave one.
+ * Returns false where tracer_put_slow must do it. */
+hot_inline bool tracer_put_fast(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
+    uint32_t unused;
+    uint32_t *slot = addrmap_fit(&tracer->map, address, size, &unused);
+    if (unlikely(slot == NULL || *slot != 0))
+        return false;
+    *slot = slot_make(tally, unused);
     ledger_gain(&tracer->ledger, tally, size);
+    return true;
+}
+
+static inline void tracer_put(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
+    if (!tracer_put_fast(tracer, address, size, tally))
+        tracer_put_slow(tracer, address, size, tally);
 }
 
 /* The record of an address in its page, or NULL where there is none: then only the slow ways can tell. */
-hot_inline uint32_t *tracer_record(const struct tracer *tracer, uintptr_t address, struct page **page) {
+static inline uint32_t *tracer_record(const struct tracer *tracer, uintptr_t address, struct page **page) {
     *page = addrmap_page(&tracer->map, address);
-    uint32_t *slot = likely(*page != NULL) ? page_slot(*page, address) : NULL;
+    if (unlikely(*page == NULL))
+        return NULL;
+    uint32_t *slot = page_slot(*page, address);
     return likely(slot != NULL && *slot != 0) ? slot : NULL;
 }
 
 /* Returns false where only tracer_remove_slow can tell. */
 hot_inline bool tracer_remove_fast(struct tracer *tracer, uintptr_t address) {
-    struct page *page;
-    uint32_t *slot = tracer_record(tracer, address, &page);
-    if (unlikely(slot == NULL))
+    const struct page *page = addrmap_near(&tracer->map, address);
+    uint32_t *slot = likely(page != NULL) ? page_slot(page, address) : NULL;
+    if (unlikely(slot == NULL || *slot == 0))
         return false;
     uint32_t record = *slot;
     *slot = 0;
@@ -119,7 +127,8 @@ hot_inline bool tracer_remove_fast(struct tracer *tracer, uintptr_t address) {
 }
 
 /* A block whose record is known gets another tally. */
-hot_inline void tracer_move(struct tracer *tracer, const struct page *page, uint32_t *slot, uint32_t tally) {
+static inline void tracer_move(struct tracer *tracer, const struct page *page, uint32_t *slot,
+                               uint32_t tally) {
     uint32_t record = *slot;
     if (slot_tally(record) == tally)
         return;

@@ -19,7 +19,8 @@
  *     FRAME *frame_below(FRAME *)            the next older frame that can count, or NULL
  *     uintptr_t frame_instr(FRAME *)         address of the current instruction
  *     bool frame_complete(FRAME *)           has it begun its body? (others do not count)
- *     bool frame_marked(FRAME *)             carries a mark (constant false where there are no marks)
+ *     bool frame_marked(FRAME *)             carries a mark
+ *     bool frame_looks_marked(FRAME *)       the same, for a frame or shim whose instruction is compared as well
  *     void frame_mark(FRAME *)               marks it if it may be marked
  *     status frame_site(struct tracer *, FRAME *, uint32_t *site)    its site; slow
  * Here are the two usual cases, which the hooks inline; walk_slow.h has the rest.
@@ -29,6 +30,8 @@
 #define MEMTALLY_WALK_H
 
 #include "tracer.h"
+
+#include <string.h>
 
 hot_inline struct step *walk_step(const struct tracer *tracer, uint32_t parent, uintptr_t instr) {
     size_t hash = (instr >> 1) ^ (((uint64_t)parent * UINT64_C(0x9E3779B1)) >> 8);
@@ -81,21 +84,49 @@ hot_inline struct step *walk_step_get(struct tracer *tracer, FRAME *f, uint32_t 
     return walk_step_slow(tracer, f, parent, depth, with_tally);
 }
 
-/* The frame on top is marked: the usual case in a loop. */
-hot_inline uint32_t walk_marked(struct tracer *tracer, FRAME *f) {
-    struct mirror_entry *entry = mirror_entry(&tracer->mirrors, f);
-    if (unlikely(entry->frame != f || !frame_marked(f)))
-        return 0;
-    uintptr_t instr = frame_instr(f);
-    if (likely(entry->instr == instr))
-        return entry->tally;
+/* The frame of this entry was on top at `instr`, on the path that the entry tells of. */
+static inline void mirror_was_top(struct mirror_entry *entry, uintptr_t instr, uint32_t tally) {
+    for (size_t i = MIRROR_OTHERS - 1; i > 0; i--)
+        entry->others[i] = entry->others[i - 1];
+    entry->others[0] = (struct top){(uint32_t)entry->top, entry->tally};
+    entry->top = instr;
+    entry->tally = tally;
+}
+
+/* The same frame as when its entry was written has moved on to the instruction of this step. */
+static inline void mirror_advance(struct mirror_entry *entry, uintptr_t instr, const struct step *step) {
+    entry->instr = instr;
+    entry->key = step->key;
+}
+
+/* A marked frame on top that was not there at this instruction, or not lately. */
+static out_of_line uint32_t walk_moved_on(struct tracer *tracer, struct mirror_entry *entry,
+                                          uintptr_t instr) {
     struct step *step = walk_step(tracer, entry->parent, instr);
     if (unlikely(!step_is(tracer, step, entry->parent, instr) || step->tally == 0))
         return 0;
-    entry->instr = instr;
-    entry->key = step->key;
-    entry->tally = step->tally;
+    mirror_advance(entry, instr, step);
+    mirror_was_top(entry, instr, step->tally);
     return step->tally;
+}
+
+/* The frame on top is marked: the usual case in a loop. A shim's instruction is never in an entry, nor in a step. */
+hot_inline uint32_t walk_marked(struct tracer *tracer, FRAME *f) {
+    struct mirror_entry *entry = mirror_entry(&tracer->mirrors, f);
+    if (unlikely(entry->frame != f || !frame_looks_marked(f)))
+        return 0;
+    uintptr_t instr = frame_instr(f);
+    if (likely(entry->top == instr)) {
+        uint32_t tally = entry->tally;
+        if (tally == 0)
+            __builtin_unreachable(); /* as `top` says */
+        return tally;
+    }
+    for (size_t i = 0; i < MIRROR_OTHERS; i++) {
+        if (entry->others[i].instr == (uint32_t)instr && entry->others[i].tally != 0 && frame_marked(f))
+            return entry->others[i].tally;
+    }
+    return walk_moved_on(tracer, entry, instr);
 }
 
 hot_inline void walk_mark(const struct tracer *tracer, FRAME *f) {
@@ -107,35 +138,71 @@ static inline void mirror_write(struct tracer *tracer, FRAME *f, uint32_t parent
                                 const struct step *step) {
     struct mirror_entry *entry = mirror_entry(&tracer->mirrors, f);
     entry->frame = f;
-    entry->instr = frame_instr(f);
-    entry->key = step->key;
     entry->parent = parent;
-    entry->tally = step->tally;
     entry->depth = depth;
     entry->generation = tracer->generation;
+    entry->top = step->tally != 0 ? frame_instr(f) : 0;
+    entry->tally = step->tally;
+    memset(entry->others, 0, sizeof entry->others);
+    mirror_advance(entry, frame_instr(f), step);
 }
 
-/* The frame on top is a new call from a marked frame: the usual case in a function called in a loop. */
+/* Is the frame of this entry where it was, or, when one frame is kept, does it count as it did? */
+hot_inline bool walk_stands(const struct tracer *tracer, const FRAME *f, const struct mirror_entry *entry) {
+    return entry->generation == tracer->generation &&
+           (entry->instr == frame_instr(f) || (tracer_frames_are_one(tracer) && frame_complete(f)));
+}
+
+/* Does unmarked frame `f` stand where its entry says, and all below it, down to the first marked one? */
+static inline bool walk_all_stand(const struct tracer *tracer, FRAME *f, const struct mirror_entry *entry) {
+    while (walk_stands(tracer, f, entry)) {
+        f = frame_below(f);
+        if (f == NULL)
+            return entry->parent == 0;
+        uint32_t parent = entry->parent;
+        entry = mirror_entry(&tracer->mirrors, f);
+        if (entry->frame != f || entry->key != parent)
+            return false;
+        if (frame_marked(f))
+            return entry->instr == frame_instr(f) || tracer_frames_are_one(tracer);
+    }
+    return false;
+}
+
+/* The entry of the frame that called the one on top, as of now; NULL: not known this way. */
+static inline struct mirror_entry *walk_caller(struct tracer *tracer, FRAME *caller) {
+    struct mirror_entry *entry = mirror_entry(&tracer->mirrors, caller);
+    if (entry->frame != caller)
+        return NULL;
+    if (!frame_marked(caller)) {
+        if (!walk_all_stand(tracer, caller, entry))
+            return NULL;
+        for (FRAME *f = caller; f != NULL && !frame_marked(f); f = frame_below(f))
+            walk_mark(tracer, f);
+    } else if (entry->instr != frame_instr(caller) && !tracer_frames_are_one(tracer)) {
+        struct step *step = walk_step(tracer, entry->parent, frame_instr(caller));
+        if (!step_is(tracer, step, entry->parent, frame_instr(caller)))
+            return NULL;
+        mirror_advance(entry, frame_instr(caller), step);
+    }
+    return entry;
+}
+
+/* The frame on top is a new call, or a generator resumed; the frames below stand still, but for its caller. */
 static inline uint32_t walk_called(struct tracer *tracer, FRAME *f) {
     FRAME *below = frame_below(f);
-    if (below == NULL || !frame_marked(below))
-        return 0;
-    struct mirror_entry *caller = mirror_entry(&tracer->mirrors, below);
-    if (caller->frame != below)
-        return 0;
-    uintptr_t caller_instr = frame_instr(below), instr = frame_instr(f);
-    if (caller->instr != caller_instr && !tracer_frames_are_one(tracer)) {
-        struct step *step = walk_step(tracer, caller->parent, caller_instr);
-        if (!step_is(tracer, step, caller->parent, caller_instr))
+    uint32_t parent = 0, depth = 1;
+    if (below != NULL) {
+        const struct mirror_entry *caller = walk_caller(tracer, below);
+        if (caller == NULL)
             return 0;
-        caller->instr = caller_instr;
-        caller->key = step->key;
-        caller->tally = step->tally;
+        parent = caller->key;
+        depth = caller->depth + 1;
     }
-    uint32_t parent = caller->key, depth = caller->depth + 1;
+    uintptr_t instr = frame_instr(f);
     struct mirror_entry *entry = mirror_entry(&tracer->mirrors, f);
-    bool same = entry->frame == f && entry->instr == instr && entry->parent == parent &&
-                entry->generation == tracer->generation && entry->tally != 0;
+    bool same = entry->frame == f && entry->top == instr && entry->parent == parent &&
+                entry->generation == tracer->generation;
     if (!same) {
         struct step *step = walk_step(tracer, parent, instr);
         if (!step_is(tracer, step, parent, instr) || step->tally == 0 || !frame_complete(f))

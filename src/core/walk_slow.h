@@ -66,7 +66,10 @@ static status walk_refresh(struct tracer *tracer, FRAME *known, bool is_top, str
         struct step *step = walk_step_get(tracer, known, entry->parent, entry->depth, is_top);
         if (step == NULL)
             return STATUS_NOMEM;
-        mirror_write(tracer, known, entry->parent, entry->depth, step);
+        entry->generation = tracer->generation; /* its code lives, as it does */
+        mirror_advance(entry, frame_instr(known), step);
+        if (is_top)
+            mirror_was_top(entry, entry->instr, step->tally);
     }
     *base = (struct walk_base){entry->key, entry->depth};
     return STATUS_OK;
@@ -117,11 +120,11 @@ static out_of_line uint32_t walk_any(struct tracer *tracer, FRAME *f, struct wal
     const struct mirror_entry *lowest = mirror_entry(&tracer->mirrors, frames[stack->count - 1]);
     if (lowest->parent != base.key)
         changed = stack->count;
-    uint32_t tally = mirror_entry(&tracer->mirrors, frames[0])->tally;
-    if (changed == 0 && tally != 0) {
+    const struct mirror_entry *top = mirror_entry(&tracer->mirrors, frames[0]);
+    if (changed == 0 && top->top == frame_instr(frames[0])) {
         for (size_t i = 0; i < stack->count; i++)
             walk_mark(tracer, frames[i]);
-        return tally;
+        return top->tally;
     }
     return walk_up(tracer, stack, changed != 0 ? changed : 1, base);
 }

@@ -5,13 +5,14 @@
 #include "../core/walk_slow.h"
 
 static struct walk_stack scratch; /* under the main GIL */
+static bool marks_allowed = true; /* the same */
 
 out_of_line uint32_t capture_slow(PyThreadState *thread) {
     FRAME *top = frame_top(thread);
     /* A trace function may send the frame that it traces to another line: frames above that one stay unmarked, so
      * that the walk always comes down to it and looks. */
-    the_tracer.may_mark = thread->tracing == 0;
-    if (top != NULL && FRAME_MARKS) {
+    the_tracer.may_mark = marks_allowed && thread->tracing == 0;
+    if (top != NULL) {
         uint32_t tally = walk_called(&the_tracer, top);
         if (likely(tally != 0))
             return tally;
@@ -19,7 +20,8 @@ out_of_line uint32_t capture_slow(PyThreadState *thread) {
     return walk_any(&the_tracer, top, &scratch);
 }
 
-bool capture_has_marks(void) { return FRAME_MARKS; }
+void capture_allow_marks(bool allowed) { marks_allowed = allowed; }
+bool capture_has_marks(void) { return marks_allowed; }
 
 void capture_reset(void) {
     region_fini(&scratch.region);

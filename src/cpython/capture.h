@@ -16,7 +16,8 @@ uint32_t capture_slow(PyThreadState *thread);
 /* Any thread's own stack, without the main GIL (`thread` may be NULL: no Python thread): its call path among `paths`. */
 nodiscard status capture_apart(PyThreadState *thread, struct callpaths *paths, bool one, uint32_t *node);
 
-/* Can activations carry marks on this version? */
+/* May frames be marked (the default), or must all be compared? With the main GIL, while nothing is traced. */
+void capture_allow_marks(bool allowed);
 bool capture_has_marks(void);
 
 /* Frees scratch memory; with the main GIL, when tracing has stopped. */

@@ -33,30 +33,28 @@ static THREAD_LOCAL const void *going;
 /* A call of this thread came through here, not as the fast thread: how is_in_chain finds out. */
 static THREAD_LOCAL bool probed, probed_raw;
 
-/* The block just allocated: an object announced within it needs no second look. Under the main GIL. */
-static struct {
-    uintptr_t address;
-    size_t size;
-} newest;
+struct newest hooks_newest;
 
 /* The object in the newest block was not announced. */
 static out_of_line void look_again(void) {
     if (!thread_has_main_gil(threadstate_get()))
         return;
-    newest.size = 0;
+    hooks_newest.size = 0;
     if (the_tracer.active)
         reftrace_look_again();
 }
 
 /* --- who is calling? --------------------------------------------------------------------------------------------- */
 
-/* With the main GIL: the tally of the present call path, or 0. */
+/* The tally of the present call path where the usual way finds it, or 0. */
+hot_inline uint32_t tally_known(PyThreadState *fast) { return walk_marked(&the_tracer, frame_current(fast)); }
+
+/* With the main GIL: the tally of the present call path, or 0 where there is no memory. */
 static uint32_t tally_now(PyThreadState *thread) {
     if (unlikely((const void *)thread != the_tracer.fast_thread) &&
         tracer_enter(&the_tracer, thread) != STATUS_OK)
         return 0;
-    FRAME *f = frame_current(thread);
-    uint32_t tally = FRAME_MARKS && f != NULL ? walk_marked(&the_tracer, f) : 0;
+    uint32_t tally = tally_known(thread);
     return likely(tally != 0) ? tally : capture_slow(thread);
 }
 
@@ -93,54 +91,58 @@ static void side_put(PyThreadState *thread, bool joint, void *block, size_t size
 
 /* --- MEM and OBJ --------------------------------------------------------------------------------------------------- */
 
+/* `announced`: how many bytes of the block an object in it may be announced in without a second look: none after a
+ * realloc, which is not the birth of an object, and none in the MEM domain. All of these return the block. */
+
+static void *put_now(void *block, size_t size, size_t announced, uint32_t tally) {
+    if (unlikely(tally == 0)) {
+        tracer_count_lost(&the_tracer);
+        return block;
+    }
+    hooks_newest = (struct newest){(uintptr_t)block, announced};
+    tracer_put(&the_tracer, (uintptr_t)block, size, tally);
+    return block;
+}
+
 /* Not the fast thread: another one with the main GIL becomes it; blocks under another GIL go to the side. */
-static out_of_line void put_elsewhere(void *block, size_t size, PyThreadState *thread) {
+static out_of_line void *put_elsewhere(void *block, size_t size, size_t announced) {
+    PyThreadState *thread = threadstate_get();
     if (!thread_has_main_gil(thread)) {
         __atomic_store_n(&the_tracer.strays, true, __ATOMIC_RELAXED);
         side_put(thread, false, block, size);
-        return;
+        return block;
     }
     probed = true;
-    if (!the_tracer.active)
-        return;
-    uint32_t tally = tally_now(thread);
-    if (tally != 0)
-        tracer_put(&the_tracer, (uintptr_t)block, size, tally);
-    else
-        tracer_count_lost(&the_tracer);
+    return the_tracer.active ? put_now(block, size, announced, tally_now(thread)) : block;
 }
 
-static out_of_line void put_slow(void *block, size_t size, size_t announced, PyThreadState *thread) {
-    uint32_t tally = capture_slow(thread);
-    if (unlikely(tally == 0)) {
-        tracer_count_lost(&the_tracer);
-        return;
-    }
-    newest.address = (uintptr_t)block;
-    newest.size = announced;
-    tracer_put(&the_tracer, (uintptr_t)block, size, tally);
+static out_of_line void *put_slow(void *block, size_t size, size_t announced) {
+    return put_now(block, size, announced, capture_slow(threadstate_get()));
 }
 
-/* `announced`: how many bytes of the block an object in it may be announced in without a second look: none after a
- * realloc, which is not the birth of an object, and none in the MEM domain. */
-hot_inline void put(void *block, size_t size, size_t announced) {
-    PyThreadState *thread = threadstate_get();
-    if (unlikely((const void *)thread != the_tracer.fast_thread)) {
-        put_elsewhere(block, size, thread);
-        return;
-    }
-    FRAME *f = frame_current(thread);
-    uint32_t tally = FRAME_MARKS && likely(f != NULL) ? walk_marked(&the_tracer, f) : 0;
-    if (unlikely(tally == 0)) {
-        put_slow(block, size, announced, thread);
-        return;
-    }
-    newest.address = (uintptr_t)block;
-    newest.size = announced;
-    tracer_put(&the_tracer, (uintptr_t)block, size, tally);
+/* No slot is waiting for it. */
+static out_of_line void *put_unfit(void *block, size_t size, uint32_t tally) {
+    tracer_put_slow(&the_tracer, (uintptr_t)block, size, tally);
+    return block;
 }
 
-static out_of_line void remove_slow(void *block) {
+hot_inline void *put(void *block, size_t size, size_t announced) {
+    const void *fast = the_tracer.fast_thread;
+    if (unlikely(threadstate_near() != fast))
+        return put_elsewhere(block, size, announced);
+    uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
+    if (unlikely(tally == 0))
+        return put_slow(block, size, announced);
+    hooks_newest.address = (uintptr_t)block;
+    hooks_newest.size = announced;
+    if (unlikely(!tracer_put_fast(&the_tracer, (uintptr_t)block, size, tally)))
+        return put_unfit(block, size, tally);
+    return block;
+}
+
+/* --- their end ------------------------------------------------------------------------------------------------------ */
+
+static void remove_slow(void *block) {
     if (!tracer_remove_slow(&the_tracer, (uintptr_t)block) && the_tracer.strays)
         tracer_side_remove(&the_tracer, true, DOMAIN_PYTHON, (uintptr_t)block);
 }
@@ -149,11 +151,10 @@ static out_of_line void remove_slow(void *block) {
 static void remove_entered(void *block, PyThreadState *thread) {
     status no_matter = tracer_enter(&the_tracer, thread); /* no memory for a mirror: it still settles */
     (void)no_matter;
-    if (!tracer_remove_fast(&the_tracer, (uintptr_t)block))
-        remove_slow(block);
+    remove_slow(block);
 }
 
-static out_of_line void remove_elsewhere(void *block, PyThreadState *thread) {
+static void remove_elsewhere(void *block, PyThreadState *thread) {
     if (!thread_has_main_gil(thread))
         tracer_side_remove(&the_tracer, false, DOMAIN_PYTHON, (uintptr_t)block);
     else if (the_tracer.active)
@@ -169,31 +170,36 @@ hot_inline void *realloc_below(PyMemAllocatorEx *under, void *old, size_t size) 
     return block;
 }
 
+static void free_below(PyMemAllocatorEx *under, void *block) {
+    inside = true;
+    going = block;
+    under->free(under->ctx, block);
+    inside = false;
+    going = NULL;
+}
+
 /* `objects`: blocks of this domain are objects, of which the reference tracer tells; if it has not told of the last
  * one, somebody has taken its place. */
 hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t size) {
-    if (objects && unlikely(newest.size != 0))
+    if (objects && unlikely(hooks_newest.size != 0))
         look_again();
     inside = true;
     void *block = under->malloc(under->ctx, size);
     inside = false;
-    if (likely(block != NULL))
-        put(block, size, objects ? size : 0);
-    return block;
+    return likely(block != NULL) ? put(block, size, objects ? size : 0) : NULL;
 }
 
 hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t count, size_t size) {
     inside = true;
     void *block = under->calloc(under->ctx, count, size);
     inside = false;
-    if (likely(block != NULL))
-        put(block, count * size, objects ? count * size : 0); /* it fits: the allocator below has checked */
-    return block;
+    size_t bytes = count * size; /* it fits: the allocator below has checked */
+    return likely(block != NULL) ? put(block, bytes, objects ? bytes : 0) : NULL;
 }
 
 /* The record of a side block is taken out before the allocator may give its address to another thread. */
-static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, size_t size,
-                                           PyThreadState *thread) {
+static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, size_t size) {
+    PyThreadState *thread = threadstate_get();
     bool joint = thread_has_main_gil(thread);
     struct taken taken = {0};
     if (!joint || the_tracer.strays)
@@ -206,46 +212,39 @@ static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, s
     tracer_side_forget(&the_tracer, joint, taken);
     if (joint && the_tracer.active && taken.run == 0)
         remove_entered(old, thread);
-    put_elsewhere(block, size, thread);
-    return block;
+    return put_elsewhere(block, size, 0);
 }
 
 /* Under the main GIL nobody else can get the old address in this partition before we know how it went. */
 hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size) {
-    PyThreadState *thread = threadstate_get();
-    if (unlikely((const void *)thread != the_tracer.fast_thread && old != NULL))
-        return realloc_elsewhere(under, old, size, thread);
+    if (unlikely(threadstate_near() != the_tracer.fast_thread && old != NULL))
+        return realloc_elsewhere(under, old, size);
     void *block = realloc_below(under, old, size);
     if (unlikely(block == NULL))
         return NULL;
     if (old != NULL && unlikely(!tracer_remove_fast(&the_tracer, (uintptr_t)old)))
         remove_slow(old);
-    put(block, size, 0);
-    return block;
+    return put(block, size, 0);
 }
 
-static out_of_line void free_below(PyMemAllocatorEx *under, void *block) {
-    inside = true;
-    going = block;
-    under->free(under->ctx, block);
-    inside = false;
-    going = NULL;
-}
-
-hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
-    if (unlikely(block == NULL))
+static out_of_line void free_slow(PyMemAllocatorEx *under, void *block) {
+    if (block == NULL)
         return;
     PyThreadState *thread = threadstate_get();
-    if (likely((const void *)thread == the_tracer.fast_thread)) {
-        if (likely(tracer_remove_fast(&the_tracer, (uintptr_t)block))) {
-            under->free(under->ctx, block);
-            return;
-        }
+    if ((const void *)thread == the_tracer.fast_thread)
         remove_slow(block);
-    } else {
+    else
         remove_elsewhere(block, thread);
-    }
     free_below(under, block);
+}
+
+/* The usual free is of a small block, for which no allocator below calls another one. */
+hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
+    if (likely(threadstate_near() == the_tracer.fast_thread) &&
+        likely(tracer_remove_fast(&the_tracer, (uintptr_t)block)))
+        under->free(under->ctx, block);
+    else
+        free_slow(under, block);
 }
 
 /* The context is not looked at: ours is the one of the allocator below, so that a thread which reads the allocator
@@ -365,6 +364,10 @@ static void raw_free(void *context, void *block) {
 
 /* --- objects out of free lists --------------------------------------------------------------------------------------- */
 
+static uintptr_t block_of(PyObject *object) {
+    return (uintptr_t)object - object_header_size(Py_TYPE(object));
+}
+
 static out_of_line void object_made_slow(uintptr_t address, PyThreadState *thread) {
     if (!thread_has_main_gil(thread)) {
         struct callpaths *paths = thread != NULL ? tracer_borrow_paths(&the_tracer) : NULL;
@@ -387,33 +390,45 @@ static out_of_line void object_made_slow(uintptr_t address, PyThreadState *threa
         tracer_move_slow(&the_tracer, address, tally);
 }
 
-/* The record is looked for first: many free-listed objects have blocks from before the start, which are not traced. */
-void hooks_object_made(PyObject *object) {
-    if (likely((uintptr_t)object - newest.address < newest.size)) {
-        newest.size = 0;
-        return;
-    }
-    uintptr_t address = (uintptr_t)object - object_header_size(Py_TYPE(object));
-    PyThreadState *thread = threadstate_get();
-    if (unlikely((const void *)thread != the_tracer.fast_thread)) {
-        object_made_slow(address, thread);
-        return;
-    }
-    struct page *page;
-    uint32_t *slot = tracer_record(&the_tracer, address, &page);
-    if (slot == NULL) {
-        if (bigmap_find(&the_tracer.big, address) != NULL)
-            object_made_slow(address, thread);
-        return;
-    }
-    FRAME *f = frame_current(thread);
-    uint32_t tally = FRAME_MARKS && likely(f != NULL) ? walk_marked(&the_tracer, f) : 0;
-    if (unlikely(tally == 0))
-        tally = capture_slow(thread);
-    if (likely(tally != 0))
-        tracer_move(&the_tracer, page, slot, tally);
+/* `tally`: 0 where it is not known yet. */
+static out_of_line void move_object(PyObject *object, uint32_t tally) {
+    if (tally == 0)
+        tally = capture_slow(threadstate_get());
+    if (tally != 0)
+        tracer_move_slow(&the_tracer, block_of(object), tally);
     else
         tracer_count_lost(&the_tracer);
+}
+
+/* The slot of an object's block, remembered for the next time; NULL: its record is elsewhere, or it has none. */
+static out_of_line const uint32_t *look_for_slot(PyObject *object) {
+    struct addrmap *map = &the_tracer.map;
+    uintptr_t block = block_of(object);
+    const struct page *page = addrmap_page(map, block);
+    uint32_t *slot = page != NULL ? page_slot(page, block) : NULL;
+    if (slot != NULL && (*slot != 0 || !addrmap_may_refuse(map, block))) {
+        *addrmap_recent(map, (uintptr_t)object) = (struct recent){(uintptr_t)object, slot};
+        return slot;
+    }
+    if (addrmap_may_refuse(map, block))
+        object_made_slow(block, threadstate_get());
+    return NULL;
+}
+
+/* The record is looked for first: many free-listed objects have blocks from before the start, which are not traced. */
+void hooks_object_reused(PyObject *object) {
+    const void *fast = the_tracer.fast_thread;
+    if (unlikely(threadstate_near() != fast)) {
+        object_made_slow(block_of(object), threadstate_get());
+        return;
+    }
+    const struct recent *recent = addrmap_recent(&the_tracer.map, (uintptr_t)object);
+    const uint32_t *slot = likely(recent->object == (uintptr_t)object) ? recent->slot : look_for_slot(object);
+    if (slot == NULL || *slot == 0)
+        return;
+    uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
+    if (unlikely(tally != slot_tally(*slot)))
+        move_object(object, tally);
 }
 
 /* --- installing ------------------------------------------------------------------------------------------------------ */

@@ -18,7 +18,22 @@ bool hooks_install(void);
 void hooks_remove(void); /* stays, passing through, where another tracer has put itself above */
 bool hooks_on_top(void); /* are all three domains' hooks ours? */
 
-/* An object was made, perhaps from a free list: its block's call path is the present one. (reftrace.c, symhook.c) */
-void hooks_object_made(PyObject *object);
+/* The block just allocated. Under the main GIL. */
+struct newest {
+    uintptr_t address;
+    size_t size; /* 0: the object in it was announced, or none is expected */
+};
+extern ours_only struct newest hooks_newest;
+
+/* An object that is not in the newest block came out of a free list: its block's call path is the present one. */
+void hooks_object_reused(PyObject *object);
+
+/* An object was made (reftrace.c, newref.c). In the newest block it needs no second look. */
+hot_inline void hooks_object_made(PyObject *object) {
+    if (likely((uintptr_t)object - hooks_newest.address < hooks_newest.size))
+        hooks_newest.size = 0;
+    else
+        hooks_object_reused(object);
+}
 
 #endif

@@ -15,34 +15,41 @@
 static PyRefTracer other;
 static void *other_data;
 
-/* Destruction is not looked at: a block's end is when it is freed. Events of later versions are only handed on. */
+/* Destruction is not looked at: a block's end is when it is freed. */
 static int on_event(PyObject *object, PyRefTracerEvent event, void *data) {
     (void)data;
     if (event == PyRefTracer_CREATE)
         hooks_object_made(object);
+    return 0;
+}
+
+/* The same, and hands on: events of later versions too. */
+static int on_event_chained(PyObject *object, PyRefTracerEvent event, void *data) {
+    on_event(object, event, data);
     return other != NULL ? other(object, event, other_data) : 0;
 }
 
+static bool is_ours(PyRefTracer tracer) { return tracer == on_event || tracer == on_event_chained; }
+
 /* --- somebody else wants the one slot: where libpython's own calls can be seen, they get second place at once ----- */
+
+static int set_tracer(PyRefTracer tracer, void *data);
+
+static struct symhook slot = {"PyRefTracer_SetTracer", 0, (uintptr_t)set_tracer};
 
 static int set_tracer(PyRefTracer tracer, void *data) {
     other = tracer;
     other_data = data;
-    return 0;
+    int (*set)(PyRefTracer, void *) = (int (*)(PyRefTracer, void *))slot.original;
+    return set(other != NULL ? on_event_chained : on_event, NULL);
 }
-
-static struct symhook slot = {"PyRefTracer_SetTracer", 0, (uintptr_t)set_tracer};
 
 /* Taken away all the same (a call bound at link time): hooks.c calls this when an object was not announced. */
 void reftrace_look_again(void) {
     void *data;
     PyRefTracer now = PyRefTracer_GetTracer(&data);
-    if (now == on_event)
-        return;
-    other = now;
-    other_data = data;
-    int (*set)(PyRefTracer, void *) = (int (*)(PyRefTracer, void *))slot.original;
-    set(on_event, NULL);
+    if (!is_ours(now))
+        (void)set_tracer(now, data);
 }
 
 void reftrace_start(void) {
@@ -54,14 +61,14 @@ void reftrace_start(void) {
 void reftrace_stop(void) {
     void *data;
     symhook_undo(&slot, 1);
-    if (PyRefTracer_GetTracer(&data) == on_event)
+    if (is_ours(PyRefTracer_GetTracer(&data)))
         PyRefTracer_SetTracer(other, other_data);
     other = NULL;
 }
 
 bool reftrace_works(void) {
     void *data;
-    return PyRefTracer_GetTracer(&data) == on_event;
+    return is_ours(PyRefTracer_GetTracer(&data));
 }
 
 #endif

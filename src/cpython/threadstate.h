@@ -28,4 +28,15 @@ hot_inline PyThreadState *threadstate_get(void) {
     return attached_thread_state();
 }
 
+/* The same for comparing with a state that is known: where the distance is not known, something that equals none. */
+hot_inline const void *threadstate_near(void) {
+#if defined(__x86_64__) && defined(__linux__) && HAVE_THREAD_LOCAL_STATE
+    const void *state; /* at distance 0 lies the thread pointer itself */
+    __asm__ volatile("movq %%fs:(%1), %0" : "=r"(state) : "r"(threadstate_distance));
+    return state;
+#else
+    return attached_thread_state();
+#endif
+}
+
 #endif

@@ -6,7 +6,8 @@
  * and generators
  *
  * A mark is cleared by each new activation, as CPython does it; generators' frames and those of modules and
- * classes carry none. A frame has begun its body (`frame_complete`) once its instruction is past its code's
+ * classes carry none. A token can be put on any frame that is not waiting for a call of Python code, and is gone when the
+ * frame is left or returned to. A frame has begun its body (`frame_complete`) once its instruction is past its code's
  * first units; those of generators always have. Code objects are simulated addresses; dead ones' are used
  * again at once, for other code.
  *
@@ -35,6 +36,8 @@ struct frame {
     struct code *code;
     uint32_t unit;
     bool marked;
+    bool token;
+    bool waiting; /* for Python code that it called itself; false: for a C function, or it is on top */
     bool generator;
 };
 
@@ -59,8 +62,9 @@ struct world {
     uint64_t walks, lost; /* counted by tests */
 };
 
-/* Are there marks, as on 3.13, or none, as before? */
-static bool marks_on = true;
+/* Nothing may be written into frames; tokens only, as before 3.13; both, as on 3.13. */
+enum marking { NO_MARKS, TOKENS, MARKS_AND_TOKENS, MARKINGS };
+static enum marking marking = MARKS_AND_TOKENS;
 
 static inline uint32_t below(struct world *world, uint32_t end) { return support_below(&world->random, end); }
 
@@ -76,10 +80,15 @@ static inline FRAME *frame_below(FRAME *f) {
 }
 static inline uintptr_t frame_instr(const FRAME *f) { return f->code->address + 192 + f->unit * 2; }
 static inline bool frame_complete(const FRAME *f) { return f->generator || f->unit >= f->code->first; }
-static inline bool frame_marked(const FRAME *f) { return marks_on && !f->generator && f->marked; }
+static inline bool frame_marked(const FRAME *f) {
+    return (marking == MARKS_AND_TOKENS && !f->generator && f->marked) || (marking != NO_MARKS && f->token);
+}
+static inline bool frame_looks_marked(const FRAME *f) { return frame_marked(f); }
 static inline void frame_mark(FRAME *f) {
-    if (!f->generator && !f->code->plain)
+    if (marking == MARKS_AND_TOKENS && !f->generator && !f->code->plain)
         f->marked = true;
+    else if (marking != NO_MARKS && !f->waiting)
+        f->token = true;
 }
 
 static inline uint32_t line_at(const struct code *code, uint32_t unit) {

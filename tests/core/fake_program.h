@@ -12,9 +12,23 @@ static inline FRAME *top_of(struct world *world) { return now(world)->top; }
 
 static inline void push(struct world *world, FRAME *f) {
     struct thread *thread = now(world);
+    f->token = f->waiting = false;
+    if (thread->top != NULL && below(world, 2) == 0) { /* called by Python code; else by C */
+        thread->top->waiting = true;
+        thread->top->token = false;
+    }
     f->below = thread->top;
     thread->top = f;
     thread->depth++;
+}
+
+/* Back to the frame below. */
+static inline void pop(struct world *world) {
+    struct thread *thread = now(world);
+    thread->top = thread->top->below;
+    thread->depth--;
+    if (thread->top != NULL && thread->top->waiting)
+        thread->top->waiting = thread->top->token = false;
 }
 
 static inline FRAME *call(struct world *world, struct code *code, uint32_t unit, size_t units) {
@@ -32,8 +46,7 @@ static inline FRAME *call(struct world *world, struct code *code, uint32_t unit,
 static inline void leave(struct world *world) {
     struct thread *thread = now(world);
     FRAME *f = thread->top;
-    thread->top = f->below;
-    thread->depth--;
+    pop(world);
     if (!f->generator)
         thread->used = (size_t)(f - thread->units);
     f->code->users--;
@@ -44,7 +57,8 @@ static inline void leave(struct world *world) {
 /* Moves the youngest call, which must not be a generator's, into a generator, and returns from it. */
 static inline void become_generator(struct world *world, uint32_t i, uint32_t place) {
     FRAME *f = top_of(world), *copy = &heap[place];
-    *copy = *f; /* mark and all, as RETURN_GENERATOR does */
+    *copy = *f; /* mark and all, as RETURN_GENERATOR does; but it stops running first */
+    copy->token = false;
     copy->generator = true;
     copy->below = NULL;
     copy->code->users++;
@@ -53,10 +67,8 @@ static inline void become_generator(struct world *world, uint32_t i, uint32_t pl
 }
 
 static inline void yield_into(struct world *world, uint32_t i) {
-    struct thread *thread = now(world);
-    FRAME *f = thread->top;
-    thread->top = f->below;
-    thread->depth--;
+    FRAME *f = top_of(world);
+    pop(world);
     f->below = NULL;
     world->suspended[i] = f;
 }
@@ -119,9 +131,9 @@ static inline uint32_t walk(struct world *world, uint32_t how) {
     uint32_t tally = 0;
     if (tracer->fast_thread != name && tracer_enter(tracer, name) != STATUS_OK)
         return 0;
-    if (marks_on && f != NULL && (how & 1) == 0)
+    if ((how & 1) == 0)
         tally = walk_marked(tracer, f);
-    if (tally == 0 && marks_on && f != NULL && (how & 2) == 0)
+    if (tally == 0 && f != NULL && (how & 2) == 0)
         tally = walk_called(tracer, f);
     return tally != 0 ? tally : walk_any(tracer, f, &scratch);
 }

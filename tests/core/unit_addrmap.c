@@ -21,6 +21,14 @@ static uint32_t *slot_of(const struct addrmap *map, uintptr_t address) {
     return page != NULL ? page_slot(page, address) : NULL;
 }
 
+static uint32_t *fit(const struct addrmap *map, uintptr_t address, size_t size) {
+    uint32_t unused;
+    uint32_t *slot = addrmap_fit(map, address, size, &unused);
+    if (slot != NULL)
+        assert_int_equal(unused, -size % 16);
+    return slot;
+}
+
 /* Where the slot of an address must be, by division; -1: it has none. `offset`: where the first block was
  * seen. */
 static int plain_slot(uint32_t within, uint32_t offset, uint32_t stride) {
@@ -33,7 +41,8 @@ static void every_stride_at_every_offset_knows_every_address(void **state) {
     uint32_t slots[PAGE_BYTES / 16 + 2];
     for (uint32_t stride = 16; stride <= STRIDE_MOST; stride += 16) {
         for (uint32_t offset = 0; offset < stride; offset += 16) {
-            struct page page = {slots, 65536 / (stride / 16) + 1, (uint16_t)stride, (uint16_t)(offset + 1)};
+            struct page page = {slots, (uint32_t)(((UINT64_C(1) << 32) + stride - 1) / stride),
+                                (uint16_t)stride, (uint16_t)offset};
             for (uint32_t within = 0; within < PAGE_BYTES; within++) {
                 int i = plain_slot(within, offset, stride);
                 const uint32_t *slot = page_slot(&page, a_page + within);
@@ -76,9 +85,9 @@ static void a_slot_gives_back_the_tally_and_every_size(void **state) {
     for (uint32_t size = 1; size <= STRIDE_MOST; size++) {
         uintptr_t address = a_page + (uintptr_t)size * PAGE_BYTES;
         uint32_t tallies[] = {1, size, TALLY_MASK}, *slot = learn(&map, address, size);
-        assert_ptr_equal(addrmap_fit(&map, address, size), slot);
+        assert_ptr_equal(fit(&map, address, size), slot);
         for (size_t i = 0; i < 3; i++) {
-            *slot = slot_make(tallies[i], size);
+            *slot = slot_make(tallies[i], (uint32_t) - (size)&15);
             assert_int_not_equal(*slot, 0);
             assert_int_equal(slot_tally(*slot), tallies[i]);
             assert_int_equal(slot_size(addrmap_page(&map, address), *slot), size);
@@ -99,16 +108,62 @@ static void what_does_not_fit_the_pattern_is_refused(void **state) {
     assert_null(learn(&map, a_page, SIZE_MAX));
     for (uint32_t odd = 1; odd < 16; odd++)
         assert_null(learn(&map, a_page + odd, 32));
-    assert_null(addrmap_page(&map, a_page)); /* not even a table was made for them */
+    assert_int_equal(addrmap_page(&map, a_page)->stride, 0); /* nothing was learned from them */
     *learn(&map, a_page + 48, 32) = 1;
     assert_null(learn(&map, a_page + 64, 32)); /* between two blocks of the pattern */
     assert_null(learn(&map, a_page + 80, 48));
-    assert_null(addrmap_fit(&map, a_page + 80, 48));
-    assert_null(addrmap_fit(&map, a_page + 80, 0));
-    assert_null(addrmap_fit(&map, a_page + 80, SIZE_MAX)); /* rounds up to 0 */
-    assert_null(addrmap_fit(&map, a_page + PAGE_BYTES, 0));
-    assert_non_null(addrmap_fit(&map, a_page + 80, 17));
-    assert_null(addrmap_fit(&map, a_page + 80, 16));
+    assert_null(fit(&map, a_page + 80, 48));
+    assert_null(fit(&map, a_page + 80, 0));
+    assert_null(fit(&map, a_page + 80, SIZE_MAX)); /* rounds up to 0 */
+    assert_null(fit(&map, a_page + PAGE_BYTES, 0));
+    assert_non_null(fit(&map, a_page + 80, 17));
+    assert_null(fit(&map, a_page + 80, 16));
+    addrmap_fini(&map);
+}
+
+static bool may_refuse(const struct addrmap *map, uintptr_t address) {
+    return addrmap_may_refuse(map, address);
+}
+
+static void a_page_knows_whether_it_has_strangers(void **state) {
+    (void)state;
+    struct addrmap map;
+    assert_int_equal(addrmap_init(&map, &account), STATUS_OK);
+    assert_false(may_refuse(&map, a_page));
+    assert_null(learn(&map, a_page, 600));
+    assert_true(may_refuse(&map, a_page + PAGE_BYTES - 1));
+    assert_false(may_refuse(&map, a_page + PAGE_BYTES)); /* the next page */
+    *learn(&map, a_page + 48, 32) = 1;
+    assert_true(may_refuse(&map, a_page)); /* having learned a stride, it still does */
+    uintptr_t other = a_page + PAGE_BYTES;
+    uint32_t *slot = learn(&map, other, 32);
+    *slot = 1;
+    assert_false(may_refuse(&map, other));
+    assert_null(learn(&map, other + 64, 48)); /* in use with another stride */
+    assert_true(may_refuse(&map, other));
+    *slot = 0;
+    for (uint32_t i = 0; addrmap_page(&map, other)->stride == 32; i++) {
+        assert_true(i < 1000);
+        (void)learn(&map, other + 48, 48);
+    }
+    assert_true(may_refuse(&map, other)); /* and with the next one */
+    addrmap_fini(&map);
+}
+
+static void what_was_known_of_an_object_ends_with_its_page_s_pattern(void **state) {
+    (void)state;
+    struct addrmap map;
+    assert_int_equal(addrmap_init(&map, &account), STATUS_OK);
+    uint32_t *slot = learn(&map, a_page, 64);
+    for (uintptr_t header = 0; header <= 32; header += 16) {
+        uintptr_t object = a_page + header;
+        *addrmap_recent(&map, object) = (struct recent){object, slot};
+        assert_int_equal(addrmap_refuse(&map, a_page), STATUS_OK); /* its record is elsewhere now */
+        assert_int_not_equal(addrmap_recent(&map, object)->object, object);
+    }
+    *addrmap_recent(&map, a_page) = (struct recent){a_page, slot};
+    assert_non_null(learn(&map, a_page, 32)); /* empty: another pattern */
+    assert_int_not_equal(addrmap_recent(&map, a_page)->object, a_page);
     addrmap_fini(&map);
 }
 
@@ -124,7 +179,7 @@ static void addresses_beyond_48_bits_belong_to_the_bigmap(void **state) {
         *learn(&map, within[i], 32) = 7;
         assert_null(learn(&map, beyond[i], 32));
         assert_null(addrmap_page(&map, beyond[i]));
-        assert_null(addrmap_fit(&map, beyond[i], 32));
+        assert_null(fit(&map, beyond[i], 32));
     }
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(*slot_of(&map, within[i]), 7);
@@ -144,7 +199,7 @@ static void an_empty_page_learns_another_stride_a_used_one_does_not(void **state
         for (uint32_t i = 0; i < count; i++)
             assert_int_equal(addrmap_page(&map, a_page)->slots[i],
                              0); /* nothing is left of the page before */
-        *slot = slot_make(3, stride);
+        *slot = slot_make(3, (uint32_t) - (stride)&15);
         assert_null(learn(&map, a_page + 16, stride == STRIDE_MOST ? 16 : stride + 16));
         *slot = 0;
         /* After that refusal it looks again once in a while only. */
@@ -199,7 +254,7 @@ struct seen {
 static status count_slots(void *context, uintptr_t start, const struct page *page, uint32_t count) {
     struct seen *seen = context;
     for (uint32_t i = 0; i < count; i++) {
-        uintptr_t address = start + page->base - 1 + (uintptr_t)i * page->stride;
+        uintptr_t address = start + page->base + (uintptr_t)i * page->stride;
         assert_true(address < start + PAGE_BYTES);
         seen->slots += page->slots[i] != 0;
         assert_ptr_equal(slot_of(seen->map, address), &page->slots[i]);
@@ -270,7 +325,7 @@ static void blocks_of_all_kinds_are_as_in_a_list(void **state) {
             block.kept = slot != NULL;
             if (slot != NULL) {
                 assert_int_equal(*slot, 0);
-                *slot = slot_make(block.tally, block.size);
+                *slot = slot_make(block.tally, (uint32_t) - (block.size) & 15);
             }
             kept += slot != NULL;
             refused += slot == NULL;
@@ -321,7 +376,7 @@ static status learn_many(void *context) {
         uintptr_t address = ((uintptr_t)(i % 5) << TABLE_SHIFT) + ((uintptr_t)i << PAGE_SHIFT);
         uint32_t *slot = NULL;
         if ((result = addrmap_learn(&map, address, 16 + i % 7, &slot)) == STATUS_OK) {
-            *slot = slot_make(1, 16 + i % 7);
+            *slot = slot_make(1, (uint32_t) - (16 + i % 7) & 15);
             kept++;
         } else {
             assert_null(slot);
@@ -346,6 +401,8 @@ int main(void) {
         cmocka_unit_test(a_page_learns_its_stride_wherever_its_first_block_lies),
         cmocka_unit_test(a_slot_gives_back_the_tally_and_every_size),
         cmocka_unit_test(what_does_not_fit_the_pattern_is_refused),
+        cmocka_unit_test(a_page_knows_whether_it_has_strangers),
+        cmocka_unit_test(what_was_known_of_an_object_ends_with_its_page_s_pattern),
         cmocka_unit_test(addresses_beyond_48_bits_belong_to_the_bigmap),
         cmocka_unit_test(an_empty_page_learns_another_stride_a_used_one_does_not),
         cmocka_unit_test(slots_given_back_are_used_again),

@@ -70,8 +70,8 @@ static void reset(struct world *world) {
 }
 
 static void assert_counters(pair counters, struct peak_counters expected) {
-    assert_int_equal(counters[0], expected.bytes);
-    assert_int_equal(counters[1], expected.blocks);
+    assert_int_equal(counters.bytes, expected.bytes);
+    assert_int_equal(counters.blocks, expected.blocks);
 }
 
 static void assert_as_log(struct world *world) {
@@ -96,7 +96,7 @@ static void assert_as_log(struct world *world) {
         assert_counters(tally_live(tally), result.live[who]);
         assert_counters(tally->total, result.total[who]);
         assert_counters(tally_at_peak(ledger, tally), result.at_peak[who]);
-        sum += (int64_t)tally_at_peak(ledger, tally)[0];
+        sum += (int64_t)tally_at_peak(ledger, tally).bytes;
     }
     assert_int_equal(sum, result.peak);
 }
@@ -153,8 +153,8 @@ static void the_first_of_two_equal_peaks_counts(void **state) {
     gain(&world, 1, 100);
     lose(&world, 0);
     assert_as_log(&world);
-    assert_int_equal(at_peak(&world, 0)[0], 100);
-    assert_int_equal(at_peak(&world, 1)[0], 0);
+    assert_int_equal(at_peak(&world, 0).bytes, 100);
+    assert_int_equal(at_peak(&world, 1).bytes, 0);
     end(&world);
 }
 
@@ -167,8 +167,8 @@ static void growth_belongs_to_the_peak_up_to_the_next_loss(void **state) {
     lose(&world, 0);
     gain(&world, 1, 0); /* after it */
     assert_as_log(&world);
-    assert_int_equal(at_peak(&world, 0)[1], 1);
-    assert_int_equal(at_peak(&world, 1)[1], 1);
+    assert_int_equal(at_peak(&world, 0).blocks, 1);
+    assert_int_equal(at_peak(&world, 1).blocks, 1);
     end(&world);
 }
 
@@ -182,12 +182,12 @@ static void a_reset_makes_the_present_the_peak(void **state) {
     reset(&world);
     assert_as_log(&world);
     assert_int_equal(world.ledger.limit, 50);
-    assert_int_equal(at_peak(&world, 0)[0], 0);
+    assert_int_equal(at_peak(&world, 0).bytes, 0);
     lose(&world, 0);
     gain(&world, 0, 50); /* as much, but later */
     lose(&world, 0);
     assert_as_log(&world);
-    assert_int_equal(at_peak(&world, 1)[0], 50);
+    assert_int_equal(at_peak(&world, 1).bytes, 50);
     end(&world);
 }
 
@@ -198,13 +198,13 @@ static void a_move_keeps_the_peak_with_the_old_owner(void **state) {
     gain(&world, 0, 100);
     move(&world, 0, 1);
     assert_as_log(&world);
-    assert_int_equal(at_peak(&world, 0)[0], 100);
-    assert_int_equal(at_peak(&world, 1)[0], 0);
-    assert_int_equal(world.ledger.tallies[world.ids[0]].total[0], 0);
+    assert_int_equal(at_peak(&world, 0).bytes, 100);
+    assert_int_equal(at_peak(&world, 1).bytes, 0);
+    assert_int_equal(world.ledger.tallies[world.ids[0]].total.bytes, 0);
     gain(&world, 2, 1); /* a new peak: now with the new one */
     assert_as_log(&world);
-    assert_int_equal(at_peak(&world, 0)[0], 0);
-    assert_int_equal(at_peak(&world, 1)[0], 100);
+    assert_int_equal(at_peak(&world, 0).bytes, 0);
+    assert_int_equal(at_peak(&world, 1).bytes, 100);
     end(&world);
 }
 
@@ -216,7 +216,7 @@ static void a_tally_made_after_the_peak_held_nothing_then(void **state) {
     lose(&world, 0);
     gain(&world, 1, 60);
     assert_as_log(&world);
-    assert_int_equal(at_peak(&world, 1)[0], 0);
+    assert_int_equal(at_peak(&world, 1).bytes, 0);
     end(&world);
 }
 
@@ -247,7 +247,7 @@ static status add_many(void *context) {
     }
     assert_int_equal(ledger.count, count + 1);
     for (id = 1; id <= count; id++)
-        assert_int_equal(tally_live(&ledger.tallies[id])[0], id - 1);
+        assert_int_equal(tally_live(&ledger.tallies[id]).bytes, id - 1);
     ledger_fini(&ledger);
     return result;
 }

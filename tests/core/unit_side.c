@@ -159,13 +159,13 @@ static void reset(struct world *world) {
 static void assert_counters(const struct world *world, const struct tally *tally,
                             const struct peak_result *result, uint32_t who, int64_t *sum) {
     pair live = tally_live(tally), peak = tally_at_peak(&world->ledger, tally);
-    assert_int_equal(live[0], result->live[who].bytes);
-    assert_int_equal(live[1], result->live[who].blocks);
-    assert_int_equal(tally->total[0], result->total[who].bytes);
-    assert_int_equal(tally->total[1], result->total[who].blocks);
-    assert_int_equal(peak[0], result->at_peak[who].bytes);
-    assert_int_equal(peak[1], result->at_peak[who].blocks);
-    *sum += (int64_t)peak[0];
+    assert_int_equal(live.bytes, result->live[who].bytes);
+    assert_int_equal(live.blocks, result->live[who].blocks);
+    assert_int_equal(tally->total.bytes, result->total[who].bytes);
+    assert_int_equal(tally->total.blocks, result->total[who].blocks);
+    assert_int_equal(peak.bytes, result->at_peak[who].bytes);
+    assert_int_equal(peak.blocks, result->at_peak[who].blocks);
+    *sum += (int64_t)peak.bytes;
 }
 
 static void assert_as_log(struct world *world) {
@@ -272,7 +272,7 @@ static uint64_t side_at_peak(const struct world *world, uint32_t domain, uint32_
     for (uint32_t id = 1; id < world->side.count; id++) {
         const struct side_tally *tally = side_tally(&world->side, id);
         if (tally->domain == domain && tally->tally.node == node)
-            return tally_at_peak(&world->ledger, &tally->tally)[0];
+            return tally_at_peak(&world->ledger, &tally->tally).bytes;
     }
     return 0;
 }

@@ -45,16 +45,16 @@ static void end(struct world *world) {
     assert_int_equal(vmem_bytes(&world->tracer.memory), 0);
 }
 
-/* The same with one frame and with all, with marks and without. */
+/* The same with one frame and with all, with every kind of marks and without. */
 static void in_every_mode(void (*test)(struct world *world)) {
     static struct world world;
-    for (uint32_t mode = 0; mode < 4; mode++) {
-        marks_on = mode % 2 == 0;
-        begin(&world, mode < 2 ? 65535 : 1);
+    for (uint32_t mode = 0; mode < 2 * MARKINGS; mode++) {
+        marking = mode % MARKINGS;
+        begin(&world, mode < MARKINGS ? 65535 : 1);
         test(&world);
         end(&world);
     }
-    marks_on = true;
+    marking = MARKS_AND_TOKENS;
 }
 
 /* --- single cases -------------------------------------------------------------------------------------- */
@@ -85,7 +85,8 @@ static void loop(struct world *world) {
             tallies[f->unit] = tally;
         }
     }
-    assert_int_equal(f->marked, !code->plain);
+    assert_int_equal(f->marked, marking == MARKS_AND_TOKENS && !code->plain);
+    assert_int_equal(f->token, marking == TOKENS || (marking == MARKS_AND_TOKENS && code->plain));
 }
 
 static void each_instruction_of_a_loop_has_its_own_path(void **state) {
@@ -448,31 +449,41 @@ static void random_program(uint64_t seed, uint32_t frames, int steps) {
     end(&world);
 }
 
-static void random_programs(uint32_t frames, bool marks) {
-    marks_on = marks;
+static void random_programs(uint32_t frames, enum marking how) {
+    marking = how;
     for (uint64_t seed = 0; seed < SCALED(24); seed++)
         random_program(seed, frames, 30000);
-    marks_on = true;
+    marking = MARKS_AND_TOKENS;
 }
 
 static void random_programs_with_marks_and_all_frames(void **state) {
     (void)state;
-    random_programs(65535, true);
+    random_programs(65535, MARKS_AND_TOKENS);
 }
 
 static void random_programs_with_marks_and_one_frame(void **state) {
     (void)state;
-    random_programs(1, true);
+    random_programs(1, MARKS_AND_TOKENS);
+}
+
+static void random_programs_with_tokens_and_all_frames(void **state) {
+    (void)state;
+    random_programs(65535, TOKENS);
+}
+
+static void random_programs_with_tokens_and_one_frame(void **state) {
+    (void)state;
+    random_programs(1, TOKENS);
 }
 
 static void random_programs_without_marks_and_all_frames(void **state) {
     (void)state;
-    random_programs(25, false);
+    random_programs(25, NO_MARKS);
 }
 
 static void random_programs_without_marks_and_one_frame(void **state) {
     (void)state;
-    random_programs(1, false);
+    random_programs(1, NO_MARKS);
 }
 
 /* --- out of memory ------------------------------------------------------------------------------------- */
@@ -506,15 +517,15 @@ static void program_without_memory(size_t n, bool lasting, uint32_t frames) {
 
 static void every_request_may_fail(void **state) {
     (void)state;
-    for (uint32_t mode = 0; mode < 8; mode++) {
+    for (uint32_t mode = 0; mode < 4 * MARKINGS; mode++) {
         size_t n = 1;
-        marks_on = mode % 2 == 0;
+        marking = mode % MARKINGS;
         do {
-            program_without_memory(n, mode % 4 < 2, mode < 4 ? 1 : 65535);
+            program_without_memory(n, mode / MARKINGS % 2 == 0, mode < 2 * MARKINGS ? 1 : 65535);
         } while (support_calls >= n++);
         assert_true(n > 20);
     }
-    marks_on = true;
+    marking = MARKS_AND_TOKENS;
 }
 
 int main(void) {
@@ -533,6 +544,8 @@ int main(void) {
         cmocka_unit_test(a_deep_stack_is_known_on_the_way_back),
         cmocka_unit_test(random_programs_with_marks_and_all_frames),
         cmocka_unit_test(random_programs_with_marks_and_one_frame),
+        cmocka_unit_test(random_programs_with_tokens_and_all_frames),
+        cmocka_unit_test(random_programs_with_tokens_and_one_frame),
         cmocka_unit_test(random_programs_without_marks_and_all_frames),
         cmocka_unit_test(random_programs_without_marks_and_one_frame),
         cmocka_unit_test(every_request_may_fail),

@@ -2,10 +2,9 @@
  *
  * The only place that includes CPython's internal headers, each adapter for one minor version, with the same names:
  *     frame_top(thread)         the youngest frame that can count, or NULL
- *     frame_below, frame_instr, frame_complete, frame_marked, frame_mark    see walk.h
+ *     frame_below, frame_instr, frame_complete, frame_marked, frame_looks_marked, frame_mark    see walk.h
  *     frame_code(frame)         its code object, borrowed
  *     thread_has_main_gil(thread)   does an attached thread hold the main interpreter's GIL? (NULL: no)
- *     FRAME_MARKS               1 where activations can carry a mark
  * Everything reads in place: no frame objects, no reference counts. Only the thread whose frames they are may call
  * (attached, or detached and standing still in its own call).
  */

@@ -1,5 +1,9 @@
 /* frames_311: interpreter frames of CPython 3.11 (frames.h says what an adapter is). The thread itself may call.
- * No marks: `f_locals` of function frames is in use here (locals()).
+ *
+ * The mark is FRAME_TOKEN in `stacktop` of a frame that runs (also: that waits for a C function). CPython keeps -1 there
+ * then, looks at the sign only, and writes it anew at every call of Python code, return, yield and resumption: so
+ * the mark says that the frame has not been left since. A frame that waits for Python code it called has no room for
+ * one (`f_locals` is in use here), and is compared.
  */
 #ifndef MEMTALLY_FRAMES_311_H
 #define MEMTALLY_FRAMES_311_H
@@ -8,7 +12,7 @@
 #include "internal/pycore_frame.h"
 
 #define FRAME _PyInterpreterFrame
-#define FRAME_MARKS 0
+enum { FRAME_TOKEN = -2 };
 
 /* 3.11 has no entry frames: every frame is a Python call. */
 hot_inline FRAME *frame_countable(FRAME *f) { return f; }
@@ -27,11 +31,13 @@ static inline bool frame_complete(const FRAME *f) {
            f->prev_instr >= _PyCode_CODE(code) + code->_co_firsttraceable;
 }
 
-hot_inline bool frame_marked(const FRAME *f) {
-    (void)f;
-    return false;
+hot_inline bool frame_marked(const FRAME *f) { return f->stacktop == FRAME_TOKEN; }
+hot_inline bool frame_looks_marked(const FRAME *f) { return frame_marked(f); }
+
+hot_inline void frame_mark(FRAME *f) {
+    if (f->stacktop == -1)
+        f->stacktop = FRAME_TOKEN;
 }
-hot_inline void frame_mark(FRAME *f) { (void)f; }
 
 /* There is only one GIL. */
 static inline bool thread_has_main_gil(const PyThreadState *thread) { return thread != NULL; }

@@ -1,5 +1,9 @@
 /* frames_312: interpreter frames of CPython 3.12 (frames.h says what an adapter is). The thread itself may call.
- * No marks: `f_locals` of function frames is in use here (locals()).
+ *
+ * The mark is FRAME_TOKEN in `stacktop` of a frame that runs (also: that waits for a C function). CPython keeps -1 there
+ * then, looks at the sign only, and writes it anew at every call of Python code, return, yield and resumption: so
+ * the mark says that the frame has not been left since. A frame that waits for Python code it called has no room for
+ * one (`f_locals` is in use here), and is compared.
  */
 #ifndef MEMTALLY_FRAMES_312_H
 #define MEMTALLY_FRAMES_312_H
@@ -9,7 +13,7 @@
 #include "internal/pycore_interp.h"
 
 #define FRAME _PyInterpreterFrame
-#define FRAME_MARKS 0
+enum { FRAME_TOKEN = -2 };
 
 hot_inline FRAME *frame_countable(FRAME *f) {
     while (f != NULL && f->owner == FRAME_OWNED_BY_CSTACK)
@@ -31,11 +35,13 @@ static inline bool frame_complete(const FRAME *f) {
            f->prev_instr >= _PyCode_CODE(code) + code->_co_firsttraceable;
 }
 
-hot_inline bool frame_marked(const FRAME *f) {
-    (void)f;
-    return false;
+hot_inline bool frame_marked(const FRAME *f) { return f->stacktop == FRAME_TOKEN; }
+hot_inline bool frame_looks_marked(const FRAME *f) { return frame_marked(f); }
+
+hot_inline void frame_mark(FRAME *f) {
+    if (f->stacktop == -1)
+        f->stacktop = FRAME_TOKEN;
 }
-hot_inline void frame_mark(FRAME *f) { (void)f; }
 
 /* Interpreters may have a GIL of their own; this one's thread holds the main one. */
 static inline bool thread_has_main_gil(const PyThreadState *thread) {

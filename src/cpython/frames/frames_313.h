@@ -3,6 +3,10 @@
  * The mark is None in `f_locals` of a frame that the thread owns and whose code is CO_OPTIMIZED: such a frame has no
  * use for the field, it is NULL at the start of each activation, and clearing the frame drops it (None is immortal).
  * A frame before its first traceable instruction is never marked: RETURN_GENERATOR copies the frame, mark and all.
+ *
+ * All other frames (generators, modules) may carry FRAME_TOKEN in `stacktop` while they run (also: while they wait for a C
+ * function). CPython keeps -1 there then, looks at the sign only, and writes it anew at every call of Python code, return,
+ * yield and resumption: so this mark says that the frame has not been left since.
  */
 #ifndef MEMTALLY_FRAMES_313_H
 #define MEMTALLY_FRAMES_313_H
@@ -12,7 +16,7 @@
 #include "internal/pycore_interp.h"
 
 #define FRAME _PyInterpreterFrame
-#define FRAME_MARKS 1
+enum { FRAME_TOKEN = -2 };
 
 /* Entry frames of C calls: not Python's, and their `f_locals` is not initialised. */
 hot_inline bool frame_is_shim(const FRAME *f) { return f->owner == FRAME_OWNED_BY_CSTACK; }
@@ -35,13 +39,18 @@ static inline bool frame_complete(const FRAME *f) {
            f->instr_ptr >= _PyCode_CODE(code) + code->_co_firsttraceable;
 }
 
+hot_inline bool frame_looks_marked(const FRAME *f) {
+    return likely(f->f_locals == Py_None) || f->stacktop == FRAME_TOKEN;
+}
 hot_inline bool frame_marked(const FRAME *f) {
-    return f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == Py_None;
+    return (f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == Py_None) || f->stacktop == FRAME_TOKEN;
 }
 
 hot_inline void frame_mark(FRAME *f) {
     if (f->owner == FRAME_OWNED_BY_THREAD && f->f_locals == NULL && (frame_code(f)->co_flags & CO_OPTIMIZED))
         f->f_locals = Py_None;
+    else if (f->stacktop == -1)
+        f->stacktop = FRAME_TOKEN;
 }
 
 /* Interpreters may have a GIL of their own; this one's thread holds the main one. */
