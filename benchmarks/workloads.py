@@ -1,21 +1,18 @@
 """Allocation-heavy workloads, each a fixed amount of work that a real program does.
 
 `WORKLOADS[name]()` prepares the input and returns the function to time.
-Run as a script by compare.py: `python workloads.py TRACER NAME[,NAME...]` prints
-one JSON object: seconds per workload (best of three) and the process's peak RSS in KiB.
-
-TRACER is `off`, `std:N` (tracemalloc with N frames), `memtally:N`, or the peer `memray`, `memray:py`
-(its --trace-python-allocators: every block, as a tracer must see them) or `memray:agg` (--aggregate too).
+Run as a script by compare.py: `python workloads.py TRACER NAME[,NAME...] [REPEAT]` prints
+one JSON object: seconds per workload (best of REPEAT, three by default) and the process's peak RSS in KiB.
+tracers.py names the tracers.
 """
 
 import ast
 import json
 import pickle
 import re
-import resource
-import sys
-import time
 import tokenize
+
+import measuring
 
 
 def json_loads():
@@ -189,55 +186,5 @@ WORKLOADS = {
 }
 
 
-def start_tracer(spec):
-    name, _, frames = spec.partition(":")
-    if name == "off":
-        return
-    if name == "memray":
-        start_memray(frames)
-        return
-    module = __import__({"std": "tracemalloc"}.get(name, name))
-    module.start(int(frames or 1))
-
-
-def start_memray(mode):
-    import atexit
-    import os
-    import tempfile
-
-    import memray
-
-    folder = tempfile.TemporaryDirectory()
-    tracker = memray.Tracker(
-        os.path.join(folder.name, "out.bin"),
-        trace_python_allocators=mode in ("py", "agg"),
-        file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS
-        if mode == "agg"
-        else memray.FileFormat.ALL_ALLOCATIONS,
-    )
-    tracker.__enter__()
-
-    def stop():
-        tracker.__exit__(None, None, None)
-        folder.cleanup()
-
-    atexit.register(stop)
-
-
-def measure(tracer, names, workloads, repeat=3):
-    runs = {name: workloads[name]() for name in names}
-    start_tracer(tracer)
-    result = {}
-    for name, run in runs.items():
-        best = float("inf")
-        for _ in range(repeat):
-            begin = time.perf_counter()
-            run()
-            best = min(best, time.perf_counter() - begin)
-        result[name] = best
-    result["peak_rss_kib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return result
-
-
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], sys.argv[2].split(","), WORKLOADS)))
+    measuring.main(WORKLOADS)

@@ -9,6 +9,7 @@ import environment
 import lint
 import package
 import python_tests
+import toolchain
 from steps import Counts, Failed, Missing, say
 
 
@@ -73,6 +74,14 @@ def bench() -> int:
     return environment.run([environment.PYTHON, "benchmarks/compare.py", *arguments()])
 
 
+def bench_instructions() -> int:
+    """Counts what tracing adds in instructions, and compares with the committed figures."""
+    if not toolchain.check_program("valgrind", "valgrind"):
+        raise Missing("valgrind counts the instructions: apt-get install valgrind")
+    environment.prepare()
+    return environment.run([environment.PYTHON, "benchmarks/instructions.py", *arguments()])
+
+
 def build() -> int:
     """Builds and installs, and says which interpreter has it."""
     environment.prepare()
@@ -93,6 +102,7 @@ COMMANDS = {
     "lint": check,
     "format": reformat,
     "bench": bench,
+    "bench-instructions": bench_instructions,
     "build": build,
     "package": archive,
 }
