@@ -18,7 +18,7 @@ help:
 	@echo "make sanitize  run the core's tests under AddressSanitizer, UBSan and ThreadSanitizer"
 	@echo "make lint      check format, types, stubs and the house rules"
 	@echo "make format    lay out the files as lint wants them"
-	@echo "make bench     compare with no tracer and with the standard one (minutes)"
+	@echo "make bench     compare with no tracer, the standard one and memray (under an hour; ARGS=--quick: minutes)"
 	@echo "make bench-instructions"
 	@echo "               count the instructions that tracing adds; fail where they rose (a minute)"
 	@echo "make build     build and install into .venv/, and say which interpreter has it"

@@ -69,9 +69,9 @@ def archive() -> int:
 
 
 def bench() -> int:
-    """Compares run time and memory with no tracer and with the standard one."""
-    environment.prepare()
-    return environment.run([environment.PYTHON, "benchmarks/compare.py", *arguments()])
+    """Compares run time and memory with no tracer, the standard one and memray."""
+    environment.prepare_benchmarks()
+    return environment.run([environment.BENCH_PYTHON, "benchmarks/compare.py", *arguments()])
 
 
 def bench_instructions() -> int:

@@ -8,9 +8,11 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import pathlib
 import subprocess
 import sys
 import sysconfig
+import tempfile
 
 import toolchain
 from steps import ROOT, Command, say, step
@@ -29,6 +31,8 @@ VENV = ROOT / ".venv" / key()
 BUILD = ROOT / "build" / key()
 PYTHON = str(VENV / "bin" / "python")
 PIP = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install"]
+BENCH_VENV = VENV.with_name(VENV.name + "-bench")  # memtally beside what it is compared with
+BENCH_PYTHON = str(BENCH_VENV / "bin" / "python")
 
 
 def tool(name: str) -> str:
@@ -59,26 +63,27 @@ def log(name: str) -> str:
     return f"{key()}-{name}"
 
 
-def make_venv() -> None:
+def make_venv(venv: pathlib.Path = VENV) -> None:
     """The virtual environment. A half-made one (interrupted) is made anew."""
-    stamp = VENV / "complete"
-    if stamp.exists() and os.path.exists(PYTHON):
+    stamp = venv / "complete"
+    if stamp.exists() and (venv / "bin" / "python").exists():
         return
     toolchain.check_interpreter()
     toolchain.check_compiler()
-    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
-    step(f"making .venv/{VENV.name}", command, log=log("venv"))
+    command = [sys.executable, "-m", "venv", "--clear", str(venv)]
+    step(f"making .venv/{venv.name}", command, log=log("venv"))
     stamp.touch()
 
 
-def require(kind: str) -> None:
+def require(kind: str, venv: pathlib.Path = VENV) -> None:
     """Installs tools/requirements-KIND.txt into the environment, unless they are there already."""
     wanted = (ROOT / "tools" / f"requirements-{kind}.txt").read_text(encoding="ascii")
-    stamp = VENV / f"requirements-{kind}"
+    stamp = venv / f"requirements-{kind}"
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
     names = wanted.split()
-    step(f"installing the tools to {kind}", [*PIP, *names], log=log(f"requirements-{kind}"))
+    command = [str(venv / "bin" / "python"), *PIP[1:], *names]
+    step(f"installing the tools to {kind}", command, log=log(f"requirements-{kind}"))
     stamp.write_text(wanted, encoding="ascii")
 
 
@@ -107,10 +112,7 @@ def install() -> None:
         link_into_tree()
         return
     stamp.unlink(missing_ok=True)
-    settings = [f"build-dir={BUILD / 'meson'}", "setup-args=-Ddebug=true"]
-    settings += [f"setup-args=-Dwerror={'true' if werror() else 'false'}"]
-    command = [*PIP, "--no-build-isolation", "--no-deps", "--force-reinstall"]
-    command += [word for setting in settings for word in ("--config-settings", setting)]
+    command = [*PIP, *build_options(), "--force-reinstall"]
     if (BUILD / "meson" / "build.ninja").exists():
         # Compiled beforehand, errors are shown as the compiler writes them and not wrapped up by pip.
         step("compiling", [tool("ninja"), "-C", str(BUILD / "meson")], log=log("compile"), env=bin_path())
@@ -118,6 +120,29 @@ def install() -> None:
     (VENV / "installed").touch()
     stamp.write_text(wanted, encoding="ascii")
     link_into_tree()
+
+
+def build_options() -> list[str]:
+    """The options with which pip builds memtally in build/KEY/meson."""
+    settings = [f"build-dir={BUILD / 'meson'}", "setup-args=-Ddebug=true"]
+    settings += [f"setup-args=-Dwerror={'true' if werror() else 'false'}"]
+    options = [word for setting in settings for word in ("--config-settings", setting)]
+    return ["--no-build-isolation", "--no-deps", *options]
+
+
+def install_for_benchmarks() -> None:
+    """Installs the same build into the benchmarks' environment, if something changed since the last time."""
+    stamp = BENCH_VENV / "installed"
+    wanted = fingerprint()
+    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        make = [*PIP[:-1], "wheel", *build_options(), "--wheel-dir", folder, "."]
+        step("packing memtally for the benchmarks", make, log=log("bench-wheel"), env=bin_path())
+        (wheel,) = pathlib.Path(folder).glob("*.whl")
+        install = [BENCH_PYTHON, *PIP[1:], "--no-deps", "--force-reinstall", str(wheel)]
+        step("installing memtally for the benchmarks", install, log=log("bench-install"))
+    stamp.write_text(wanted, encoding="ascii")
 
 
 def link_into_tree() -> None:
@@ -143,6 +168,15 @@ def prepare(*kinds: str) -> None:
         for kind in ("build", *kinds):
             require(kind)
         install()
+
+
+def prepare_benchmarks() -> None:
+    """The benchmarks' environment: memtally as `prepare` builds it, and what it is compared with."""
+    prepare()
+    with locked():
+        make_venv(BENCH_VENV)
+        require("bench", BENCH_VENV)
+        install_for_benchmarks()
 
 
 def run(command: Command) -> int:
