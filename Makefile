@@ -9,7 +9,7 @@
 PYTHON ?= python3
 export ARGS SLOW WERROR
 
-.PHONY: help demo test core sanitize lint format bench bench-instructions build package clean distclean
+.PHONY: help demo test core sanitize lint format bench bench-curves bench-instructions build package clean distclean
 
 help:
 	@echo "make demo      build memtally and see where a real program's memory goes"
@@ -21,13 +21,15 @@ help:
 	@echo "make bench     compare with no tracer, the standard one and memray (under an hour; ARGS=--quick: minutes)"
 	@echo "make bench-instructions"
 	@echo "               count the instructions that tracing adds; fail where they rose (a minute)"
+	@echo "make bench-curves"
+	@echo "               cost against live blocks, depth, call paths, threads: drawn into docs/curves"
 	@echo "make build     build and install into .venv/, and say which interpreter has it"
 	@echo "make package   install from a source archive in a clean environment, and try it"
 	@echo "make clean     remove what was built        make distclean   and the environments"
 	@echo ""
 	@echo "PYTHON=python3.13 chooses the interpreter (3.11 or newer), ARGS=... is passed on."
 
-demo test core sanitize lint format bench bench-instructions build package:
+demo test core sanitize lint format bench bench-curves bench-instructions build package:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 	  echo "memtally: no interpreter '$(PYTHON)': name one with PYTHON=..., or: apt-get install python3" >&2; exit 2; }
 	@"$(PYTHON)" tools/dev.py $@

@@ -74,6 +74,12 @@ def bench() -> int:
     return environment.run([environment.BENCH_PYTHON, "benchmarks/compare.py", *arguments()])
 
 
+def bench_curves() -> int:
+    """Measures what an allocation costs against the size of things, and draws it."""
+    environment.prepare_benchmarks()
+    return environment.run([environment.BENCH_PYTHON, "benchmarks/curves.py", *arguments()])
+
+
 def bench_instructions() -> int:
     """Counts what tracing adds in instructions, and compares with the committed figures."""
     if not toolchain.check_program("valgrind", "valgrind"):
@@ -102,6 +108,7 @@ COMMANDS = {
     "lint": check,
     "format": reformat,
     "bench": bench,
+    "bench-curves": bench_curves,
     "bench-instructions": bench_instructions,
     "build": build,
     "package": archive,
