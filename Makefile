@@ -3,13 +3,14 @@
 #   PYTHON   the interpreter to build for and to test with (default: python3); each has an environment of its
 #            own under .venv/ and a build folder of its own under build/, so changing over rebuilds nothing
 #   ARGS     passed on to the demo, to pytest or to the benchmark
+#   MINUTES  how long the soak takes (default: 10)
 #   SLOW=1   run the tests marked `slow` as well
 #   WERROR=0 let a compiler's warnings be warnings
 
 PYTHON ?= python3
-export ARGS SLOW WERROR
+export ARGS MINUTES SLOW WERROR
 
-.PHONY: help demo test core sanitize lint format bench bench-curves bench-instructions build package clean distclean
+.PHONY: help demo test core sanitize lint format bench bench-curves bench-instructions soak build package clean distclean
 
 help:
 	@echo "make demo      build memtally and see where a real program's memory goes"
@@ -23,13 +24,14 @@ help:
 	@echo "               count the instructions that tracing adds; fail where they rose (a minute)"
 	@echo "make bench-curves"
 	@echo "               cost against live blocks, depth, call paths, threads: drawn into docs/curves"
+	@echo "make soak      ten minutes of ever new call paths; fail where memory grows (MINUTES=10)"
 	@echo "make build     build and install into .venv/, and say which interpreter has it"
 	@echo "make package   install from a source archive in a clean environment, and try it"
 	@echo "make clean     remove what was built        make distclean   and the environments"
 	@echo ""
 	@echo "PYTHON=python3.13 chooses the interpreter (3.11 or newer), ARGS=... is passed on."
 
-demo test core sanitize lint format bench bench-curves bench-instructions build package:
+demo test core sanitize lint format bench bench-curves bench-instructions soak build package:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 	  echo "memtally: no interpreter '$(PYTHON)': name one with PYTHON=..., or: apt-get install python3" >&2; exit 2; }
 	@"$(PYTHON)" tools/dev.py $@

@@ -80,6 +80,13 @@ def bench_curves() -> int:
     return environment.run([environment.BENCH_PYTHON, "benchmarks/curves.py", *arguments()])
 
 
+def soak() -> int:
+    """Runs a program with ever new call paths for MINUTES; fails where its memory does not level off."""
+    environment.prepare()
+    words = ["--minutes", os.environ.get("MINUTES") or "10", *arguments()]
+    return environment.run([environment.PYTHON, "benchmarks/soak.py", *words])
+
+
 def bench_instructions() -> int:
     """Counts what tracing adds in instructions, and compares with the committed figures."""
     if not toolchain.check_program("valgrind", "valgrind"):
@@ -110,6 +117,7 @@ COMMANDS = {
     "bench": bench,
     "bench-curves": bench_curves,
     "bench-instructions": bench_instructions,
+    "soak": soak,
     "build": build,
     "package": archive,
 }
