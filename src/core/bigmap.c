@@ -3,52 +3,67 @@
 
 #include <string.h>
 
-enum { FIRST_ENTRIES = SIZED(1024, 2) };
+enum {
+    FIRST_CAPACITY = SIZED(1024, 2),
+    SPARSE_BELOW = SIZED(2048, 16), /* a table so small doubles, and does not shrink */
+};
 
-static size_t home(uintptr_t address, size_t mask) { return (hash_mix((uint64_t)address >> 4) >> 20) & mask; }
+/* Two multiplications: with one, blocks at equal distances crowd. */
+static uint64_t hash(uintptr_t address) { return hash_mix(hash_mix((uint64_t)address)) >> 32; }
+static size_t home(uintptr_t address, size_t capacity) { return (size_t)(hash(address) * capacity >> 32); }
+static size_t after(size_t slot, size_t capacity) { return slot + 1 < capacity ? slot + 1 : 0; }
+static bool has_room(size_t count, size_t capacity) { return count * 16 <= capacity * 13; }
 
 status bigmap_init(struct bigmap *map, struct vmem *account) {
     memset(map, 0, sizeof *map);
     status result = region_init(&map->listed, account, BIG_LISTED_MOST * sizeof(uint64_t));
     if (result != STATUS_OK)
         return result;
-    map->entries = vmem_map(account, FIRST_ENTRIES * sizeof *map->entries);
+    map->entries = vmem_map(account, FIRST_CAPACITY * sizeof *map->entries);
     if (map->entries == NULL) {
         region_fini(&map->listed);
         return STATUS_NOMEM;
     }
-    map->mask = FIRST_ENTRIES - 1;
+    map->capacity = FIRST_CAPACITY;
     map->account = account;
     return STATUS_OK;
 }
 
 void bigmap_fini(struct bigmap *map) {
     if (map->entries != NULL)
-        vmem_unmap(map->account, map->entries, (map->mask + 1) * sizeof *map->entries);
+        vmem_unmap(map->account, map->entries, map->capacity * sizeof *map->entries);
     region_fini(&map->listed);
     memset(map, 0, sizeof *map);
 }
 
-static size_t empty_slot(const struct big *entries, size_t mask, uintptr_t address) {
-    size_t slot = home(address, mask);
+static size_t empty_slot(const struct big *entries, size_t capacity, uintptr_t address) {
+    size_t slot = home(address, capacity);
     while (entries[slot].key != 0)
-        slot = (slot + 1) & mask;
+        slot = after(slot, capacity);
     return slot;
 }
 
-static cold_path status grow(struct bigmap *map) {
-    size_t mask = map->mask * 2 + 1;
-    struct big *entries = vmem_map(map->account, (mask + 1) * sizeof *entries);
+static cold_path status resize(struct bigmap *map, size_t capacity) {
+    struct big *entries = vmem_map(map->account, capacity * sizeof *entries);
     if (entries == NULL)
         return STATUS_NOMEM;
-    for (size_t i = 0; i <= map->mask; i++) {
+    for (size_t i = 0; i < map->capacity; i++) {
         if (map->entries[i].key != 0)
-            entries[empty_slot(entries, mask, big_address(&map->entries[i]))] = map->entries[i];
+            entries[empty_slot(entries, capacity, big_address(&map->entries[i]))] = map->entries[i];
     }
-    vmem_unmap(map->account, map->entries, (map->mask + 1) * sizeof *entries);
+    vmem_unmap(map->account, map->entries, map->capacity * sizeof *entries);
     map->entries = entries;
-    map->mask = mask;
+    map->capacity = capacity;
     return STATUS_OK;
+}
+
+/* A failure does no harm: the table stays as it is. */
+static void shrink_if_empty(struct bigmap *map) {
+    if (unlikely(map->count * 16 < map->capacity * 9) && map->capacity > SPARSE_BELOW) {
+        size_t capacity = map->count * 16 / 11;
+        status no_matter = resize(map, capacity > SPARSE_BELOW ? capacity : SPARSE_BELOW);
+        (void)no_matter;
+    }
 }
 
 status bigmap_reserve(struct bigmap *map, uint64_t size) {
@@ -57,7 +72,9 @@ status bigmap_reserve(struct bigmap *map, uint64_t size) {
         if (result != STATUS_OK)
             return result;
     }
-    return likely((map->count + 1) * 4 <= (map->mask + 1) * 3) ? STATUS_OK : grow(map);
+    if (likely(has_room(map->count + 1, map->capacity)))
+        return STATUS_OK;
+    return resize(map, map->capacity + (map->capacity < SPARSE_BELOW ? map->capacity : map->capacity / 5));
 }
 
 static uint64_t *listed_size(const struct bigmap *map, const struct big *entry) {
@@ -85,14 +102,14 @@ static void unlist(struct bigmap *map, const struct big *entry) {
 }
 
 void bigmap_put(struct bigmap *map, uint64_t key, uint64_t size, uint32_t tally) {
-    assert((map->count + 1) * 4 <= (map->mask + 1) * 3 && tally <= TALLY_MASK);
-    size_t slot = empty_slot(map->entries, map->mask, (uintptr_t)(key & ~BIG_WATCHED));
+    assert(has_room(map->count + 1, map->capacity) && tally <= TALLY_MASK);
+    size_t slot = empty_slot(map->entries, map->capacity, (uintptr_t)(key & ~BIG_WATCHED));
     map->entries[slot] = (struct big){key, size_field(map, size) << TALLY_BITS | tally};
     map->count++;
 }
 
 static struct big *find_from(const struct bigmap *map, uintptr_t address, size_t slot) {
-    for (;; slot = (slot + 1) & map->mask) {
+    for (;; slot = after(slot, map->capacity)) {
         struct big *entry = &map->entries[slot];
         if (entry->key == 0)
             return NULL;
@@ -102,45 +119,46 @@ static struct big *find_from(const struct bigmap *map, uintptr_t address, size_t
 }
 
 struct big *bigmap_find(const struct bigmap *map, uintptr_t address) {
-    return find_from(map, address, home(address, map->mask));
+    return find_from(map, address, home(address, map->capacity));
 }
 
 struct big *bigmap_find_next(const struct bigmap *map, const struct big *entry) {
-    return find_from(map, big_address(entry), ((size_t)(entry - map->entries) + 1) & map->mask);
+    return find_from(map, big_address(entry), after((size_t)(entry - map->entries), map->capacity));
+}
+
+static size_t distance(size_t from, size_t to, size_t capacity) {
+    return to >= from ? to - from : to + capacity - from;
 }
 
 void bigmap_remove(struct bigmap *map, struct big *entry) {
     unlist(map, entry);
-    size_t mask = map->mask, hole = (size_t)(entry - map->entries);
-    for (size_t i = (hole + 1) & mask; map->entries[i].key != 0; i = (i + 1) & mask) {
+    size_t capacity = map->capacity, hole = (size_t)(entry - map->entries);
+    for (size_t i = after(hole, capacity); map->entries[i].key != 0; i = after(i, capacity)) {
         /* An entry moves back into the hole unless its home lies after the hole. */
-        size_t wanted = home(big_address(&map->entries[i]), mask);
-        if (((i - wanted) & mask) >= ((i - hole) & mask)) {
+        size_t wanted = home(big_address(&map->entries[i]), capacity);
+        if (distance(wanted, i, capacity) >= distance(hole, i, capacity)) {
             map->entries[hole] = map->entries[i];
             hole = i;
         }
     }
     map->entries[hole] = (struct big){0, 0};
     map->count--;
+    shrink_if_empty(map);
 }
 
 uint64_t big_size(const struct bigmap *map, const struct big *entry) {
     return likely(!big_is_listed(entry)) ? entry->value >> TALLY_BITS : *listed_size(map, entry);
 }
 
-void big_resize(struct bigmap *map, struct big *entry, uint64_t size) {
-    unlist(map, entry);
-    entry->value = size_field(map, size) << TALLY_BITS | big_tally(entry);
-}
-
 bool bigmap_check(const struct bigmap *map) {
     size_t count = 0, listed = 0;
-    for (size_t i = 0; i <= map->mask; i++) {
+    for (size_t i = 0; i < map->capacity; i++) {
         const struct big *entry = &map->entries[i];
         if (entry->key == 0)
             continue;
         count++;
-        for (size_t slot = home(big_address(entry), map->mask); slot != i; slot = (slot + 1) & map->mask) {
+        for (size_t slot = home(big_address(entry), map->capacity); slot != i;
+             slot = after(slot, map->capacity)) {
             if (map->entries[slot].key == 0)
                 return false; /* not reachable from its home */
         }

@@ -1,6 +1,10 @@
 /* bigmap: records of blocks that no page of the address map holds: large ones, odd ones, other domains'.
  *
- *   entry:  [watched:1 | address:63] [size:36 | tally:28]      open addressing, linear probing, at most 3/4 full
+ *   entry:  [watched:1 | address:63] [size:36 | tally:28]      open addressing, linear probing
+ *
+ * The table is between 9/16 and 13/16 full (once it has some thousand entries): 20 to 24 bytes an entry, 28 on the way
+ * down. An entry's home is proportional to its hash, so a table of another size has the same order, and moving into it
+ * is one pass through both. Growing by a fifth costs five moves an entry in the long run.
  *
  * A size near 64 GiB or more is kept in a short list beside the table, and its place there in the entry. An address may occur more than once (once for
  * each domain that knows it): the caller tells the entries apart by their tally. Tally 0 is a block that is not
@@ -27,7 +31,7 @@ struct big {
 
 struct bigmap {
     struct big *entries;
-    size_t mask;
+    size_t capacity;
     size_t count;
     struct region listed; /* uint64_t sizes; 0: this place is free */
     size_t listed_count;  /* places in use or free below it */
@@ -46,8 +50,6 @@ struct big *bigmap_find(const struct bigmap *map, uintptr_t address);
 struct big *bigmap_find_next(const struct bigmap *map, const struct big *entry);
 void bigmap_remove(struct bigmap *map, struct big *entry); /* other entries may move */
 uint64_t big_size(const struct bigmap *map, const struct big *entry);
-/* Same entry, new size; room for that size was reserved. */
-void big_resize(struct bigmap *map, struct big *entry, uint64_t size);
 bool bigmap_check(const struct bigmap *map);
 
 static inline bool big_is_listed(const struct big *entry) { return entry->value >> TALLY_BITS >= BIG_LISTED; }

@@ -109,7 +109,7 @@ static void name_in_side(const struct tracer *tracer, uint32_t tally, uint32_t *
 static status count_bigs(const struct tracer *tracer, const struct bigmap *map, tally_names name,
                          struct counts *counts, struct snapshot *snapshot) {
     status result = STATUS_OK;
-    for (size_t i = 0; i <= map->mask && result == STATUS_OK; i++) {
+    for (size_t i = 0; i < map->capacity && result == STATUS_OK; i++) {
         const struct big *entry = &map->entries[i];
         if (entry->key == 0 || big_tally(entry) == 0)
             continue;

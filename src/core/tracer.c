@@ -403,7 +403,7 @@ bool tracer_check(const struct tracer *tracer) {
     struct sum records = {0}, counters = {0};
     if (addrmap_each(&tracer->map, add_page, &records) != STATUS_OK)
         return false;
-    for (size_t i = 0; i <= tracer->big.mask; i++) {
+    for (size_t i = 0; i < tracer->big.capacity; i++) {
         const struct big *entry = &tracer->big.entries[i];
         if (entry->key != 0 && big_tally(entry) != 0) {
             records.blocks++;

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "bigmap.h"
+#include "scale.h"
 
 enum { MOST = 400, STEPS = 60000 };
 
@@ -62,19 +63,13 @@ static void add(struct bigmap *map, uint64_t *random, uint32_t tally) {
 static void change(struct bigmap *map, uint64_t *random, uint32_t i, uint32_t tally) {
     struct entry *entry = &model[i];
     struct big *big = find(map, entry);
-    uint64_t size = random_size(random);
     assert_non_null(big);
-    uint32_t what = support_below(random, 3);
-    if (what == 0) {
+    if (support_below(random, 2) == 0) {
         big_set_tally(big, tally);
         entry->tally = tally;
-    } else if (what == 1) {
+    } else {
         big->key |= BIG_WATCHED;
         entry->watched = true;
-    } else {
-        assert_int_equal(bigmap_reserve(map, size), STATUS_OK);
-        big_resize(map, find(map, entry), size);
-        entry->size = size;
     }
 }
 
@@ -165,6 +160,100 @@ static void places_for_large_sizes_are_used_again_and_have_an_end(void **state) 
     bigmap_fini(&map);
 }
 
+/* --- how full, how crowded ------------------------------------------------------------------------------------- */
+
+enum { MANY = SCALED(60000), DENSE_FROM = 5000 };
+
+static uintptr_t patterned(int pattern, uint32_t i) {
+    const uintptr_t base = 0x7F0000000000u;
+    switch (pattern) {
+    case 0:
+        return base + (uintptr_t)i * 16;
+    case 1:
+        return base + (uintptr_t)i * 4096;
+    case 2:
+        return base + ((uintptr_t)i << 20) + 16;
+    case 3:
+        return 0x10 + ((uintptr_t)i << 32);
+    case 4:
+        return base + (uintptr_t)i * 0x6A90; /* one multiplication is not enough for these */
+    case 5:
+        return base + (uintptr_t)(i % 256) * ((1 << 20) + 4096) + (uintptr_t)(i / 256) * 16;
+    default:
+        return 1 + (uintptr_t)i;
+    }
+}
+
+static void assert_full_enough(const struct bigmap *map, size_t bytes_most) {
+    if (map->count >= DENSE_FROM)
+        assert_in_range(map->capacity * sizeof(struct big), 0, map->count * bytes_most);
+}
+
+static double mean_distance(const struct bigmap *map) {
+    double sum = 0;
+    for (size_t i = 0; i < map->capacity; i++) {
+        uintptr_t address = big_address(&map->entries[i]);
+        if (map->entries[i].key != 0) {
+            const struct big *found = bigmap_find(map, address);
+            size_t home = (size_t)((hash_mix(hash_mix(address)) >> 32) * map->capacity >> 32);
+            size_t at = (size_t)(found - map->entries);
+            sum += (double)(at >= home ? at - home : at + map->capacity - home);
+        }
+    }
+    return sum / (double)map->count;
+}
+
+/* At 13/16 linear probing expects (1 / (1 - 13/16) - 1) / 2 = 2.2 (Knuth, The Art of Computer Programming 6.4). */
+static void the_table_is_full_and_not_crowded_whatever_the_addresses(void **state) {
+    (void)state;
+    static uintptr_t addresses[MANY];
+    for (int pattern = 0; pattern < 7; pattern++) {
+        struct bigmap map;
+        uint64_t random = 77;
+        assert_int_equal(bigmap_init(&map, &account), STATUS_OK);
+        size_t at_first = vmem_bytes(&account);
+        for (uint32_t i = 0; i < MANY; i++) {
+            addresses[i] = patterned(pattern, i);
+            assert_int_equal(bigmap_reserve(&map, i), STATUS_OK);
+            bigmap_put(&map, addresses[i], i, 1);
+            assert_full_enough(&map, 24);
+            if (i % 10000 == 9999)
+                assert_true(mean_distance(&map) < 5);
+        }
+        assert_true(bigmap_check(&map));
+        for (uint32_t left = MANY; left > 0; left--) {
+            uint32_t i = support_below(&random, left);
+            bigmap_remove(&map, bigmap_find(&map, addresses[i]));
+            assert_null(bigmap_find(&map, addresses[i]));
+            addresses[i] = addresses[left - 1];
+            assert_full_enough(&map, 29);
+        }
+        assert_true(vmem_bytes(&account) < at_first + 65536);
+        bigmap_fini(&map);
+    }
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
+/* Who replaces an entry reserves, removes and puts: also where the table shrinks in between. */
+static void room_that_was_reserved_stays_when_entries_go(void **state) {
+    (void)state;
+    enum { LIVE = 6000 };
+    struct bigmap map;
+    assert_int_equal(bigmap_init(&map, &account), STATUS_OK);
+    for (uint32_t i = 0; i < LIVE; i++) {
+        assert_int_equal(bigmap_reserve(&map, 1), STATUS_OK);
+        bigmap_put(&map, 16 * (uintptr_t)(i + 1), 1, 1);
+    }
+    for (uint32_t i = 0; i < LIVE; i++) {
+        assert_int_equal(bigmap_reserve(&map, 1), STATUS_OK);
+        bigmap_remove(&map, bigmap_find(&map, 16 * (uintptr_t)(i + 1)));
+        bigmap_put(&map, 8, 1, 1); /* asserts that there is room */
+        bigmap_remove(&map, bigmap_find(&map, 8));
+    }
+    assert_true(bigmap_check(&map));
+    bigmap_fini(&map);
+}
+
 static void the_check_sees_what_is_wrong(void **state) {
     (void)state;
     struct bigmap map;
@@ -220,6 +309,8 @@ int main(void) {
         cmocka_unit_test(a_watched_entry_keeps_its_size_of_64_gib_and_more),
         cmocka_unit_test(two_entries_of_one_address_may_both_have_64_gib),
         cmocka_unit_test(places_for_large_sizes_are_used_again_and_have_an_end),
+        cmocka_unit_test(the_table_is_full_and_not_crowded_whatever_the_addresses),
+        cmocka_unit_test(room_that_was_reserved_stays_when_entries_go),
         cmocka_unit_test(the_check_sees_what_is_wrong),
         cmocka_unit_test(every_request_may_fail),
     };
