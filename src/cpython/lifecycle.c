@@ -14,6 +14,8 @@
 #include "threadstate.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct tracer the_tracer;
 
@@ -51,9 +53,18 @@ int engine_init(PyObject *module) {
 
 /* --- start and stop ------------------------------------------------------------------------------------------------ */
 
+/* MEMTALLY_SAFE=1: nothing of the interpreter's own is written to, no frame and no import table; the slower ways are
+ * taken. Read at each start. */
+static bool be_safe(void) {
+    const char *value = getenv("MEMTALLY_SAFE");
+    return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
+}
+
 int engine_start(int nframe) {
     if (the_tracer.active)
         return 0;
+    bool safe = be_safe();
+    capture_allow_marks(!safe);
     threadstate_init();
     (void)hooks_install();
     if (tracer_start(&the_tracer, (uint32_t)nframe) != STATUS_OK) {
@@ -62,7 +73,7 @@ int engine_start(int nframe) {
         return -1;
     }
     limit = nframe;
-    reftrace_start();
+    reftrace_start(!safe);
     return 0;
 }
 
@@ -145,7 +156,7 @@ int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *nod
 static bool free_lists_are_exact(void) {
     if (the_tracer.active)
         return reftrace_works();
-    reftrace_start();
+    reftrace_start(!be_safe());
     bool works = reftrace_works();
     reftrace_stop();
     return works;
@@ -153,7 +164,7 @@ static bool free_lists_are_exact(void) {
 
 PyObject *engine_capabilities(void) {
     return Py_BuildValue("{sOsOsOsOsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
-                         "frame_marks", capture_has_marks() ? Py_True : Py_False, "fast_thread_state",
+                         "frame_marks", (the_tracer.active ? capture_has_marks() : !be_safe()) ? Py_True : Py_False, "fast_thread_state",
                          threadstate_distance != 0 ? Py_True : Py_False, "hooks_on_top",
                          the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
                          (unsigned long long)the_tracer.lost, "gaps", gaps);

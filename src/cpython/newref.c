@@ -76,8 +76,8 @@ static bool try_it(void) {
     return all && announced >= KINDS;
 }
 
-void reftrace_start(void) {
-    if (working || !find_originals())
+void reftrace_start(bool patch) {
+    if (!patch || working || !find_originals())
         return;
     announced = 0;
     symhook_apply(slots, SLOT_COUNT, "memtally/_core");

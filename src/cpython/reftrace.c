@@ -52,10 +52,11 @@ void reftrace_look_again(void) {
         (void)set_tracer(now, data);
 }
 
-void reftrace_start(void) {
+void reftrace_start(bool patch) {
     slot.original = (uintptr_t)dlsym(RTLD_DEFAULT, slot.name);
     reftrace_look_again();
-    symhook_apply(&slot, 1, NULL);
+    if (patch)
+        symhook_apply(&slot, 1, NULL);
 }
 
 void reftrace_stop(void) {

@@ -9,7 +9,8 @@
 
 #include "compat.h"
 
-void reftrace_start(void);
+/* `patch`: import tables may be written to. Without, newref.c does nothing, and PyRefTracer's next owner replaces us. */
+void reftrace_start(bool patch);
 void reftrace_stop(void);
 /* An object was allocated and not announced: has the slot been taken away? If so, takes it back, chained. Cheap. */
 void reftrace_look_again(void);

@@ -55,3 +55,31 @@ def test_program_leaves_the_same_traces(name: str, frames: int, first: str) -> N
 @pytest.mark.parametrize(("name", "frames", "first"), SLOW)
 def test_program_leaves_the_same_traces_in_every_setting(name: str, frames: int, first: str) -> None:
     check(name, frames, first)
+
+
+# What leans on marks and on the import tables most; the others are in the slow set.
+SAFE = {"exec_code", "frame_reuse", "free_lists", "generators_depths", "generators_throw"}
+
+
+def check_safe(name: str, frames: int, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMTALLY_SAFE", "1")
+    check(name, frames, first)
+
+
+@pytest.mark.parametrize(("name", "frames", "first"), [row for row in FAST if row[0] in SAFE])
+def test_safe_mode_leaves_the_same_traces(
+    name: str, frames: int, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_safe(name, frames, first, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "frames", "first"), [row for row in FAST if row[0] not in SAFE])
+def test_safe_mode_leaves_the_same_traces_of_every_program(
+    name: str, frames: int, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_safe(name, frames, first, monkeypatch)
+
+
+def test_the_safe_names_are_programs() -> None:
+    assert SAFE <= set(NAMES)
