@@ -282,14 +282,16 @@ struct callpaths *tracer_borrow_paths(struct tracer *tracer) {
     return paths;
 }
 
-void tracer_side_put(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
+bool tracer_side_put(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
                      uintptr_t address, size_t size, uint32_t node) {
     if (!begin_side_event(tracer))
-        return;
-    if (paths == tracer->paths &&
+        return true;
+    bool ours = paths == tracer->paths;
+    if (ours &&
         side_put_locked(&tracer->side, ledger_if(tracer, joint), domain, address, size, node) != STATUS_OK)
         tracer_count_lost(tracer);
-    end_side_event(tracer, joint);
+    end_side_event(tracer, joint || !ours);
+    return ours;
 }
 
 bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address) {
@@ -300,14 +302,15 @@ bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uint
     return found;
 }
 
-void tracer_side_move(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
+bool tracer_side_move(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
                       uintptr_t address, uint32_t node) {
     if (!begin_side_event(tracer))
-        return;
-    if (paths == tracer->paths &&
-        side_move_locked(&tracer->side, ledger_if(tracer, joint), domain, address, node) != STATUS_OK)
+        return true;
+    bool ours = paths == tracer->paths;
+    if (ours && side_move_locked(&tracer->side, ledger_if(tracer, joint), domain, address, node) != STATUS_OK)
         tracer_count_lost(tracer);
-    end_side_event(tracer, joint);
+    end_side_event(tracer, joint || !ours);
+    return ours;
 }
 
 struct taken tracer_side_take(struct tracer *tracer, uint32_t domain, uintptr_t address) {

@@ -65,28 +65,54 @@ static status node_apart(PyThreadState *thread, struct callpaths *paths, uint32_
 
 /* --- blocks that are not the main partition's ---------------------------------------------------------------------- */
 
-/* `thread`: whose stack to walk, or NULL. `joint`: this thread holds the main GIL, `thread` is attached to it. */
-static void side_put(PyThreadState *thread, bool joint, void *block, size_t size) {
-    if (joint) {
-        if (!the_tracer.active)
-            return;
-        uint32_t tally = tally_now(thread);
-        if (tally == 0)
-            tracer_count_lost(&the_tracer);
+/* The call tree may be replaced while this thread looks for its path (collect.h): then it looks again. */
+static void side_put_apart(PyThreadState *thread, void *block, size_t size) {
+    struct callpaths *paths;
+    bool done = false;
+    while (!done && (paths = tracer_borrow_paths(&the_tracer)) != NULL) {
+        uint32_t node;
+        done = true;
+        if (node_apart(thread, paths, &node) == STATUS_OK)
+            done = tracer_side_put(&the_tracer, false, paths, DOMAIN_PYTHON, (uintptr_t)block, size, node);
         else
-            tracer_side_put(&the_tracer, true, the_tracer.paths, DOMAIN_PYTHON, (uintptr_t)block, size,
-                            the_tracer.ledger.tallies[tally].node);
+            tracer_count_lost(&the_tracer);
+        callpaths_release(paths);
+    }
+}
+
+static void side_move_apart(PyThreadState *thread, uintptr_t address) {
+    struct callpaths *paths;
+    bool done = false;
+    while (!done && (paths = tracer_borrow_paths(&the_tracer)) != NULL) {
+        uint32_t node;
+        done = true;
+        if (node_apart(thread, paths, &node) == STATUS_OK)
+            done = tracer_side_move(&the_tracer, false, paths, DOMAIN_PYTHON, address, node);
+        callpaths_release(paths);
+    }
+}
+
+static void side_put_joint(PyThreadState *thread, void *block, size_t size) {
+    if (!the_tracer.active)
+        return;
+    uint32_t tally = tally_now(thread);
+    if (tally == 0) {
+        tracer_count_lost(&the_tracer);
         return;
     }
-    struct callpaths *paths = tracer_borrow_paths(&the_tracer);
-    if (paths == NULL)
-        return;
-    uint32_t node;
-    if (node_apart(thread, paths, &node) == STATUS_OK)
-        tracer_side_put(&the_tracer, false, paths, DOMAIN_PYTHON, (uintptr_t)block, size, node);
+    uint32_t node = the_tracer.ledger.tallies[tally].node;
+    bool done = tracer_side_put(&the_tracer, true, the_tracer.paths, DOMAIN_PYTHON, (uintptr_t)block, size,
+                                node);
+    assert(done); /* only who holds the main GIL replaces the call tree */
+    (void)done;
+}
+
+/* `thread`: whose stack to walk, or NULL. `joint`: this thread holds the main GIL, `thread` is attached to it. */
+static void side_put(PyThreadState *thread, bool joint, void *block, size_t size) {
+    if (joint)
+        side_put_joint(thread, block, size);
     else
-        tracer_count_lost(&the_tracer);
-    callpaths_release(paths);
+        side_put_apart(thread, block, size);
 }
 
 /* --- MEM and OBJ --------------------------------------------------------------------------------------------------- */
@@ -370,13 +396,8 @@ static uintptr_t block_of(PyObject *object) {
 
 static out_of_line void object_made_slow(uintptr_t address, PyThreadState *thread) {
     if (!thread_has_main_gil(thread)) {
-        struct callpaths *paths = thread != NULL ? tracer_borrow_paths(&the_tracer) : NULL;
-        if (paths == NULL)
-            return;
-        uint32_t node;
-        if (node_apart(thread, paths, &node) == STATUS_OK)
-            tracer_side_move(&the_tracer, false, paths, DOMAIN_PYTHON, address, node);
-        callpaths_release(paths);
+        if (thread != NULL)
+            side_move_apart(thread, address);
         return;
     }
     uint64_t size;

@@ -59,17 +59,28 @@ static bool is_used(const struct list *list, uintptr_t address) {
 
 /* --- a thread without the GIL -------------------------------------------------------------------------- */
 
-static void put_apart(struct list *list) {
+/* As the hooks do it: again, where the call tree was replaced meanwhile. */
+static void record_apart(struct list *list, const struct block *block, uint32_t path, bool is_new) {
     struct tracer *tracer = list->tracer;
+    struct callpaths *paths;
+    bool done = false;
+    while (!done && (paths = tracer_borrow_paths(tracer)) != NULL) {
+        uint32_t node = path_of(paths, path), domain = list->number;
+        if (is_new)
+            done = tracer_side_put(tracer, false, paths, domain, block->address, block->size, node);
+        else
+            done = tracer_side_move(tracer, false, paths, domain, block->address, node);
+        callpaths_release(paths);
+    }
+}
+
+static void put_apart(struct list *list) {
     struct block block = {address_of(list, support_below(&list->random, 500)),
                           support_below(&list->random, 1000), true};
-    struct callpaths *paths = tracer_borrow_paths(tracer);
-    if (paths != NULL && !is_used(list, block.address)) {
-        uint32_t node = path_of(paths, 1 + support_below(&list->random, NODES));
-        tracer_side_put(tracer, false, paths, list->number, block.address, block.size, node);
-        add_block(list, block);
-    }
-    callpaths_release(paths);
+    if (is_used(list, block.address))
+        return;
+    record_apart(list, &block, 1 + support_below(&list->random, NODES), true);
+    add_block(list, block);
 }
 
 /* realloc: the record is out while the allocator works. */
@@ -82,12 +93,8 @@ static void resize_apart(struct list *list, uint32_t i, bool fails) {
         return;
     }
     tracer_side_forget(tracer, false, taken);
-    struct callpaths *paths = tracer_borrow_paths(tracer);
-    if (paths == NULL)
-        return;
     block->size = support_below(&list->random, 1000);
-    tracer_side_put(tracer, false, paths, list->number, block->address, block->size, path_of(paths, 1));
-    callpaths_release(paths);
+    record_apart(list, block, 1, true);
 }
 
 static void apart_event(struct list *list) {
@@ -102,11 +109,7 @@ static void apart_event(struct list *list) {
     } else if (what < 7) {
         resize_apart(list, i, what == 6);
     } else if (what < 8) {
-        struct callpaths *paths = tracer_borrow_paths(tracer);
-        if (paths != NULL)
-            tracer_side_move(tracer, false, paths, list->number, list->blocks[i].address,
-                             path_of(paths, 1 + support_below(&list->random, NODES)));
-        callpaths_release(paths);
+        record_apart(list, &list->blocks[i], 1 + support_below(&list->random, NODES), false);
     } else if (list->count < BLOCKS) {
         put_apart(list);
     }
@@ -147,8 +150,8 @@ static void put_with_gil(struct list *list) {
         return;
     uint32_t tally = tally_now(list);
     if (block.side)
-        tracer_side_put(tracer, true, tracer->paths, 0, block.address, block.size,
-                        tracer->ledger.tallies[tally].node);
+        assert_true(tracer_side_put(tracer, true, tracer->paths, 0, block.address, block.size,
+                                    tracer->ledger.tallies[tally].node));
     else
         tracer_put(tracer, block.address, block.size, tally);
     add_block(list, block);

@@ -254,8 +254,8 @@ static void a_tracer_that_is_not_active_takes_no_side_events(void **state) {
     static struct world world;
     world_init(&world, 0);
     assert_null(tracer_borrow_paths(&world.tracer));
-    tracer_side_put(&world.tracer, false, NULL, 0, 4096, 10, 1);
-    tracer_side_move(&world.tracer, false, NULL, 0, 4096, 1);
+    assert_true(tracer_side_put(&world.tracer, false, NULL, 0, 4096, 10, 1)); /* nothing to do again */
+    assert_true(tracer_side_move(&world.tracer, false, NULL, 0, 4096, 1));
     assert_false(tracer_side_remove(&world.tracer, false, 0, 4096));
     assert_int_equal(tracer_side_take(&world.tracer, 0, 4096).run, 0);
     tracer_stop(&world.tracer);
@@ -263,7 +263,7 @@ static void a_tracer_that_is_not_active_takes_no_side_events(void **state) {
     assert_int_equal(world.tracer.lost, 0);
 }
 
-static void a_block_with_the_paths_of_an_earlier_start_is_not_kept(void **state) {
+static void a_block_with_other_paths_than_the_tracers_is_not_kept(void **state) {
     (void)state;
     static struct world world;
     world_init(&world, 0);
@@ -273,8 +273,8 @@ static void a_block_with_the_paths_of_an_earlier_start_is_not_kept(void **state)
     tracer_stop(&world.tracer);
     assert_true(callpaths_check(paths)); /* ours until we give it back */
     assert_int_equal(world_start(&world, 5), STATUS_OK);
-    tracer_side_put(&world.tracer, false, paths, 0, 4096, 10, 1);
-    tracer_side_move(&world.tracer, false, paths, 0, 4096, 1);
+    assert_false(tracer_side_put(&world.tracer, false, paths, 0, 4096, 10, 1));
+    assert_false(tracer_side_move(&world.tracer, false, paths, 0, 4096, 1));
     assert_as_model(&world);
     assert_int_equal(world.tracer.lost, 0);
     callpaths_release(paths);
@@ -418,7 +418,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_views_are_as_the_array_and_the_log_say),
         cmocka_unit_test(a_tracer_that_is_not_active_takes_no_side_events),
-        cmocka_unit_test(a_block_with_the_paths_of_an_earlier_start_is_not_kept),
+        cmocka_unit_test(a_block_with_other_paths_than_the_tracers_is_not_kept),
         cmocka_unit_test(what_was_taken_before_a_clear_does_not_come_back),
         cmocka_unit_test(a_clear_keeps_the_call_tree_and_forgets_the_rest),
         cmocka_unit_test(an_apart_peak_before_a_main_loss_is_not_missed),
