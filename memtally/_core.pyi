@@ -21,6 +21,7 @@ class _Capabilities(TypedDict):
     fast_thread_state: bool
     hooks_on_top: bool
     lost_traces: int
+    forgotten_paths: int
     gaps: int
 
 def start(nframe: int = 1, /) -> None: ...

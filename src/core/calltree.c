@@ -92,6 +92,12 @@ status site_intern_locked(struct callpaths *paths, const struct site *site, uint
     return STATUS_OK;
 }
 
+/* Names and sites are only made for the sake of nodes, so it is enough to look here. */
+static void update_weight(struct callpaths *paths) {
+    uint32_t names = (uint32_t)(strtab_bytes(&paths->strings) / NAME_BYTES_PER_NODE);
+    __atomic_store_n((uint32_t *)&paths->weight, paths->node_count + names, __ATOMIC_RELAXED);
+}
+
 status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                           uint32_t *id) {
     assert(lock_is_mine(&paths->lock));
@@ -116,7 +122,17 @@ status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t sit
     ((struct node *)paths->nodes.base)[paths->node_count] = (struct node){parent, site, depth};
     idtable_put(index, slot, paths->node_count);
     *id = paths->node_count++;
+    update_weight(paths);
     return STATUS_OK;
+}
+
+status path_named_locked(struct callpaths *paths, const char *name, uint32_t *node) {
+    struct site site = {0};
+    uint32_t id = 0;
+    status result = strtab_intern(&paths->strings, name, strlen(name), &site.file);
+    if (result == STATUS_OK)
+        result = site_intern_locked(paths, &site, &id);
+    return result == STATUS_OK ? node_intern_locked(paths, 0, id, 1, node) : result;
 }
 
 bool callpaths_check(const struct callpaths *paths) {

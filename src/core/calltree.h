@@ -39,6 +39,7 @@ struct callpaths {
     struct idtable node_index;
     uint32_t site_count; /* ids below it are in use */
     uint32_t node_count;
+    _Atomic uint32_t weight; /* see callpaths_weight; written under the lock */
     _Atomic uint32_t references;
 };
 
@@ -51,6 +52,17 @@ void callpaths_release(struct callpaths *paths);
 nodiscard status site_intern_locked(struct callpaths *paths, const struct site *site, uint32_t *id);
 nodiscard status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                                     uint32_t *id);
+
+/* A path of one frame that is no place in the program: PATH_UNKNOWN or PATH_FORGOTTEN. */
+#define PATH_UNKNOWN "<unknown>"
+#define PATH_FORGOTTEN "<forgotten>"
+nodiscard status path_named_locked(struct callpaths *paths, const char *name, uint32_t *node);
+
+/* How much there is, in nodes: so many bytes of names count as one. Any thread; relaxed: it orders nothing. */
+enum { NAME_BYTES_PER_NODE = 64 };
+static inline uint32_t callpaths_weight(const struct callpaths *paths) {
+    return __atomic_load_n((const uint32_t *)&paths->weight, __ATOMIC_RELAXED);
+}
 
 static inline const struct site *site_get(const struct callpaths *paths, uint32_t id) {
     return (const struct site *)paths->sites.base + id;

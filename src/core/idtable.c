@@ -20,6 +20,11 @@ void idtable_fini(struct idtable *table) {
     memset(table, 0, sizeof *table);
 }
 
+void idtable_clear(struct idtable *table) {
+    memset(table->slots, 0, (table->mask + 1) * sizeof *table->slots);
+    table->count = 0;
+}
+
 status idtable_reserve(struct idtable *table, idtable_hash hash, const void *owner) {
     if (likely((table->count + 1) * 4 <= (table->mask + 1) * 3))
         return STATUS_OK;

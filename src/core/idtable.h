@@ -3,7 +3,7 @@
  *   slots: | 0 | 17 | 0 | 3 | 9 | 0 | ...   a slot holds an id (0: empty); the content lies with the caller,
  *                                           who says what an id hashes to
  * Owns its slots (vmem). The caller's lock protects it. Look-up O(1) expected, at most 3/4 full.
- * Fails only with NOMEM, unchanged. Ids are never removed.
+ * Fails only with NOMEM, unchanged. Ids are never removed one by one.
  */
 #ifndef MEMTALLY_IDTABLE_H
 #define MEMTALLY_IDTABLE_H
@@ -20,7 +20,8 @@ struct idtable {
 };
 
 nodiscard status idtable_init(struct idtable *table, struct vmem *account);
-void idtable_fini(struct idtable *table); /* also of a zeroed table */
+void idtable_fini(struct idtable *table);  /* also of a zeroed table */
+void idtable_clear(struct idtable *table); /* no ids, and room for as many as there were */
 
 /* Makes room for one more id: the only call that can fail. `hash` recomputes hashes when the table grows. */
 nodiscard status idtable_reserve(struct idtable *table, idtable_hash hash, const void *owner);

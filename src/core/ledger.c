@@ -20,15 +20,37 @@ void ledger_fini(struct ledger *ledger) {
     memset(ledger, 0, sizeof *ledger);
 }
 
-status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id) {
+/* A free id, or a new one. */
+static status take_id(struct ledger *ledger, uint32_t *id) {
+    if (ledger->free != 0) {
+        *id = ledger->free;
+        ledger->free = ledger->tallies[*id].next_free;
+        return STATUS_OK;
+    }
     if (ledger->count > TALLY_MASK)
         return STATUS_FULL;
     status result = region_grow(&ledger->region, ((size_t)ledger->count + 1) * sizeof(struct tally));
+    if (result == STATUS_OK)
+        *id = ledger->count++;
+    return result;
+}
+
+status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id) {
+    uint32_t taken;
+    status result = take_id(ledger, &taken);
     if (result != STATUS_OK)
         return result;
-    struct tally *tally = &ledger->tallies[ledger->count];
+    struct tally *tally = &ledger->tallies[taken];
     tally->node = node;
     tally->epoch = ledger->epoch; /* at the peak it held nothing */
-    *id = ledger->count++;
+    *id = taken;
     return STATUS_OK;
+}
+
+void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir) {
+    struct tally *tally = &ledger->tallies[id];
+    assert(id != heir && tally_live(tally).blocks == 0);
+    tally_bequeath(tally, &ledger->tallies[heir]);
+    *tally = (struct tally){.next_free = ledger->free};
+    ledger->free = id;
 }

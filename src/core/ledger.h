@@ -15,7 +15,7 @@
  * A move (a free-listed object re-used) takes the block with all its history from one tally to another: `total` stays
  * the sum of what was asked of the allocators.
  *
- * Owns its tallies (vmem); ids are 1, 2, ...; they never move. Protected by the main interpreter's GIL.
+ * Owns its tallies (vmem); ids are 1, 2, ..., and used again when given back; tallies never move. Protected by the main interpreter's GIL.
  * Gain, loss and move: O(1), no failure. Adding a tally fails with NOMEM or FULL, unchanged.
  */
 #ifndef MEMTALLY_LEDGER_H
@@ -29,7 +29,7 @@ struct tally {
     pair peak;
     uint64_t epoch;
     uint32_t node;
-    uint32_t reserved;
+    uint32_t next_free; /* of an id that is free */
 };
 
 struct ledger {
@@ -37,13 +37,17 @@ struct ledger {
     int64_t current;       /* bytes */
     int64_t limit;         /* bytes */
     uint64_t epoch;        /* 1, 2, ...: 64 bits do not wrap */
-    uint32_t count;        /* ids below it are in use; id 0 is none */
+    uint32_t count;        /* ids below it are in use or free; id 0 is none */
+    uint32_t free; /* the first free id, 0: none; the others hang on it. All of their counters are 0 */
     struct region region;
 };
 
 nodiscard status ledger_init(struct ledger *ledger, struct vmem *account);
 void ledger_fini(struct ledger *ledger); /* also of a zeroed ledger */
 nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id);
+
+/* Gives back the id of an idle tally; its history becomes `heir`'s. */
+void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir);
 
 hot_inline void pair_add(pair *counters, uint64_t bytes) {
     counters->bytes += bytes;
@@ -99,6 +103,19 @@ hot_inline void ledger_move(struct ledger *ledger, uint32_t from, uint32_t to, u
 /* What the tally held at the peak, given that ledger_note_peak was just called. */
 hot_inline pair tally_at_peak(const struct ledger *ledger, const struct tally *tally) {
     return tally->epoch == ledger->epoch ? tally->peak : tally_live(tally);
+}
+
+/* Nothing live, and nothing at the peak, given the same: what it has left is history. */
+static inline bool tally_is_idle(const struct ledger *ledger, const struct tally *tally) {
+    return tally_live(tally).blocks == 0 && tally_at_peak(ledger, tally).blocks == 0;
+}
+
+/* What an idle tally has allocated becomes the heir's; what that holds, and held at the peak, stays. */
+static inline void tally_bequeath(struct tally *tally, struct tally *heir) {
+    heir->total.bytes += tally->total.bytes;
+    heir->total.blocks += tally->total.blocks;
+    heir->freed.bytes += tally->freed.bytes;
+    heir->freed.blocks += tally->freed.blocks;
 }
 
 #endif

@@ -72,6 +72,17 @@ static status forget_all(struct mirrors *mirrors) {
     return STATUS_OK;
 }
 
+/* Entries that were never written are left untouched: there may be no memory behind them yet. */
+void mirrors_empty(struct mirrors *mirrors) {
+    for (size_t i = 0; i <= mirrors->mask; i++) {
+        const struct mirror *mirror = &mirrors->threads[i];
+        for (size_t j = 0; mirror->thread != NULL && j < mirror->slots; j++) {
+            if (mirror->entries[j].frame != NULL)
+                mirror->entries[j] = (struct mirror_entry){.frame = j == 0 ? NO_FRAME : NULL};
+        }
+    }
+}
+
 static void unpack(struct mirrors *mirrors, struct mirror *mirror) {
     mirrors->current = mirror;
     mirrors->entries = mirror->entries;

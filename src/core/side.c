@@ -31,29 +31,49 @@ void side_fini(struct side *side) {
     memset((char *)side + offsetof(struct side, blocks), 0, sizeof *side - offsetof(struct side, blocks));
 }
 
+/* The place in the index of this call path's tally, or the empty one where it would go. */
+static size_t find_slot(const struct side *side, uint32_t domain, uint32_t node) {
+    const struct idtable *index = &side->index;
+    size_t slot = idtable_first(index, hash_key(domain, node));
+    for (uint32_t found; (found = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
+        const struct side_tally *known = side_tally(side, found);
+        if (known->domain == domain && known->tally.node == node)
+            break;
+    }
+    return slot;
+}
+
+/* A free id, or a new one. */
+static status take_id(struct side *side, uint32_t *id) {
+    if (side->free != 0) {
+        *id = side->free;
+        side->free = side_tally(side, *id)->next_free;
+        side->free_count--;
+        return STATUS_OK;
+    }
+    if (side->count > TALLY_MASK)
+        return STATUS_FULL;
+    status result = region_grow(&side->tallies, ((size_t)side->count + 1) * sizeof(struct side_tally));
+    if (result == STATUS_OK)
+        *id = side->count++;
+    return result;
+}
+
 static status tally_of(struct side *side, uint32_t domain, uint32_t node, uint64_t epoch, uint32_t *id) {
     status result = idtable_reserve(&side->index, hash_of, side);
     if (result != STATUS_OK)
         return result;
-    size_t slot = idtable_first(&side->index, hash_key(domain, node));
-    for (uint32_t found; (found = side->index.slots[slot]) != 0; slot = idtable_next(&side->index, slot)) {
-        const struct side_tally *known = side_tally(side, found);
-        if (known->domain == domain && known->tally.node == node) {
-            *id = found;
-            return STATUS_OK;
-        }
-    }
-    if (side->count > TALLY_MASK)
-        return STATUS_FULL;
-    result = region_grow(&side->tallies, ((size_t)side->count + 1) * sizeof(struct side_tally));
+    size_t slot = find_slot(side, domain, node);
+    if ((*id = side->index.slots[slot]) != 0)
+        return STATUS_OK;
+    result = take_id(side, id);
     if (result != STATUS_OK)
         return result;
-    struct side_tally *fresh = side_tally(side, side->count);
+    struct side_tally *fresh = side_tally(side, *id);
     fresh->tally.node = node;
     fresh->tally.epoch = epoch; /* at every peak so far it held nothing */
     fresh->domain = domain;
-    idtable_put(&side->index, slot, side->count);
-    *id = side->count++;
+    idtable_put(&side->index, slot, *id);
     return STATUS_OK;
 }
 
@@ -223,6 +243,51 @@ void side_settle_locked(struct side *side, struct ledger *ledger) {
     side->pending = false;
 }
 
+/* --- a new call tree --------------------------------------------------------------------------------------------- */
+
+static void index_anew(struct side *side, uint32_t id) {
+    const struct side_tally *t = side_tally(side, id);
+    idtable_put(&side->index, find_slot(side, t->domain, t->tally.node), id);
+}
+
+/* The first of a domain whose node is gone becomes the heir, where the domain has none: so no memory is needed. */
+static void bequeath(struct side *side, uint32_t id, uint32_t heir_node) {
+    struct side_tally *t = side_tally(side, id);
+    uint32_t heir = side->index.slots[find_slot(side, t->domain, heir_node)];
+    if (heir == 0) {
+        t->tally.node = heir_node;
+        index_anew(side, id);
+        return;
+    }
+    tally_bequeath(&t->tally, &side_tally(side, heir)->tally);
+    *t = (struct side_tally){.next_free = side->free};
+    side->free = id;
+    side->free_count++;
+}
+
+uint32_t side_renumber_locked(struct side *side, const uint32_t *nodes, uint32_t heir) {
+    assert(lock_is_mine(&side->lock) && !side->pending);
+    uint32_t gone = 0, next, count = 0;
+    idtable_clear(&side->index);
+    for (uint32_t id = 1; id < side->count; id++) {
+        struct side_tally *t = side_tally(side, id);
+        if (t->tally.node == 0)
+            continue; /* free */
+        t->tally.node = nodes[t->tally.node];
+        if (t->tally.node != 0) {
+            index_anew(side, id);
+        } else {
+            t->next_free = gone;
+            gone = id;
+        }
+    }
+    for (uint32_t id = gone; id != 0; id = next, count++) {
+        next = side_tally(side, id)->next_free;
+        bequeath(side, id, heir);
+    }
+    return count;
+}
+
 bool side_check(const struct side *side) {
     int64_t live = 0;
     uint64_t blocks = 0;
@@ -232,5 +297,5 @@ bool side_check(const struct side *side) {
         blocks += counters.blocks;
     }
     return live == side->current && blocks == side->blocks.count && bigmap_check(&side->blocks) &&
-           side->index.count == side->count - 1;
+           side->index.count == side->count - 1 - side->free_count;
 }

@@ -31,7 +31,8 @@ struct side_tally {
     uint64_t window_epoch;
     uint32_t domain;
     uint32_t next_touched; /* in this window; 0 ends the list */
-    uint64_t reserved;
+    uint32_t next_free;    /* of an id that is free; 0 ends the list */
+    uint32_t reserved;
 };
 
 struct side {
@@ -39,7 +40,9 @@ struct side {
     struct bigmap blocks;  /* an address may be in it once for each domain */
     struct region tallies; /* struct side_tally; ids 1, 2, ... */
     struct idtable index;  /* (domain, node) -> tally */
-    uint32_t count;        /* ids below it are in use */
+    uint32_t count;        /* ids below it are in use or free */
+    uint32_t free;         /* the first free id, 0: none. All counters of these are 0 */
+    uint32_t free_count;
     uint32_t touched;      /* first tally touched in this window */
     int64_t current;       /* bytes live now */
     int64_t settled;       /* `current` when the window opened */
@@ -68,6 +71,11 @@ nodiscard status side_move_locked(struct side *side, struct ledger *ledger, uint
 void side_lose_locked(struct side *side, struct ledger *ledger, uint32_t tally, uint64_t size);
 /* The entry of an address in a domain, or NULL. */
 struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address);
+
+/* The call tree was replaced: `nodes` tells what each node has become, 0 where it is gone. The tallies of those are
+ * idle; their history becomes that of `heir`, a node of the new tree, in their domain. Returns how many they were.
+ * The window is closed. */
+uint32_t side_renumber_locked(struct side *side, const uint32_t *nodes, uint32_t heir);
 
 /* Closes the window. The caller holds the lock and the main GIL. */
 void side_settle_locked(struct side *side, struct ledger *ledger);

@@ -51,6 +51,10 @@ struct string strtab_get(const struct strtab *strings, uint32_t id) {
     return (struct string){strings->bytes.base + start, ends[id] - start};
 }
 
+size_t strtab_bytes(const struct strtab *strings) {
+    return ((const uint32_t *)strings->ends.base)[strings->count - 1];
+}
+
 status strtab_intern(struct strtab *strings, const char *bytes, size_t length, uint32_t *id) {
     *id = 0;
     if (length == 0)

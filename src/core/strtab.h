@@ -28,5 +28,6 @@ nodiscard status strtab_init(struct strtab *strings, struct vmem *account);
 void strtab_fini(struct strtab *strings);
 nodiscard status strtab_intern(struct strtab *strings, const char *bytes, size_t length, uint32_t *id);
 struct string strtab_get(const struct strtab *strings, uint32_t id);
+size_t strtab_bytes(const struct strtab *strings); /* of all names together */
 
 #endif

@@ -7,19 +7,13 @@
 /* --- start, stop, clear ----------------------------------------------------------------------------------------- */
 
 #define MOST_NODE_TALLIES (((size_t)TALLY_MASK + 1) * sizeof(uint32_t))
-#define CACHE_BYTES (CACHE_SIZE * sizeof(struct step))
 
-static status init_unknown(struct tracer *tracer) {
-    static const char name[] = "<unknown>";
+static status init_named(struct tracer *tracer) {
     struct callpaths *paths = tracer->paths;
-    struct site site = {0};
-    uint32_t site_id = 0;
     lock_acquire(&paths->lock);
-    status result = strtab_intern(&paths->strings, name, sizeof name - 1, &site.file);
+    status result = path_named_locked(paths, PATH_UNKNOWN, &tracer->unknown_node);
     if (result == STATUS_OK)
-        result = site_intern_locked(paths, &site, &site_id);
-    if (result == STATUS_OK)
-        result = node_intern_locked(paths, 0, site_id, 1, &tracer->unknown_node);
+        result = path_named_locked(paths, PATH_FORGOTTEN, &tracer->forgotten_node);
     lock_release(&paths->lock);
     return result == STATUS_OK ? tracer_tally_of(tracer, tracer->unknown_node, &tracer->unknown) : result;
 }
@@ -42,7 +36,7 @@ static status init_tables(struct tracer *tracer) {
         result = STATUS_NOMEM;
     tracer->generation = 1; /* an empty step has 0 */
     tracer->strays = false;
-    return result == STATUS_OK ? init_unknown(tracer) : result;
+    return result == STATUS_OK ? init_named(tracer) : result;
 }
 
 static void fini_tables(struct tracer *tracer) {
@@ -65,6 +59,7 @@ void tracer_init(struct tracer *tracer) {
     memset(tracer, 0, sizeof *tracer);
     lock_init(&tracer->side.lock, LOCK_SIDE);
     tracer->fast_thread = NO_THREAD;
+    tracer->collect_least = COLLECT_LEAST;
 }
 
 static void stop_locked(struct tracer *tracer) {
@@ -81,7 +76,8 @@ status tracer_start(struct tracer *tracer, uint32_t frames) {
     lock_acquire(&tracer->side.lock);
     tracer->frames = frames;
     tracer->may_mark = true;
-    tracer->lost = 0;
+    tracer->lost = tracer->forgotten = 0;
+    tracer->collect_above = tracer->collect_least;
     tracer->run++;
     tracer->paths = callpaths_new(&tracer->memory);
     status result = tracer->paths != NULL ? init_tables(tracer) : STATUS_NOMEM;

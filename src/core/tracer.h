@@ -23,7 +23,8 @@
 #include "side.h"
 #include "snapshot.h"
 
-enum { CACHE_SIZE = SIZED(1024, 2), DOMAIN_PYTHON = 0 };
+enum { CACHE_SIZE = SIZED(1024, 2), COLLECT_LEAST = SIZED(1 << 18, 32), DOMAIN_PYTHON = 0 };
+#define CACHE_BYTES (CACHE_SIZE * sizeof(struct step))
 
 /* One remembered step of a walk; lives as long as no code object with known instructions has died. */
 struct step {
@@ -50,12 +51,16 @@ struct tracer {
     struct region node_tallies; /* uint32_t by node: its tally in the ledger, 0 if none */
     uint32_t unknown;           /* tally of the call path "<unknown>" */
     uint32_t unknown_node;
-    uint64_t run; /* advances with every start and clear; protected as `active` */
-    bool strays;  /* the side has MEM or OBJ blocks, so an unknown address may be there */
-    bool active;  /* protected by the side's lock (to write: and the main GIL) */
+    uint32_t forgotten_node; /* of the call path "<forgotten>" (collect.h) */
+    uint64_t run;            /* advances with every start and clear; protected as `active` */
+    bool strays;             /* the side has MEM or OBJ blocks, so an unknown address may be there */
+    bool active;             /* protected by the side's lock (to write: and the main GIL) */
     struct side side;
-    struct vmem memory;    /* the account of all of the above */
-    _Atomic uint64_t lost; /* traces lost for want of memory or ids */
+    struct vmem memory;         /* the account of all of the above */
+    _Atomic uint64_t lost;      /* traces lost for want of memory or ids */
+    _Atomic uint64_t forgotten; /* call paths whose history is only in the sum (collect.h) */
+    uint32_t collect_least;     /* a call tree of this weight is never collected; written while not active */
+    _Atomic uint32_t collect_above; /* the weight above which it is; written under the main GIL */
 };
 
 #define NO_THREAD ((const void *)1)

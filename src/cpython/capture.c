@@ -2,6 +2,7 @@
  * partition's parts run under the main GIL; capture_apart runs in any thread, on its own frames. */
 #include "walk_frames.h"
 
+#include "../core/collect.h"
 #include "../core/walk_slow.h"
 
 static struct walk_stack scratch; /* under the main GIL */
@@ -9,6 +10,7 @@ static bool marks_allowed = true; /* the same */
 
 out_of_line uint32_t capture_slow(PyThreadState *thread) {
     FRAME *top = frame_top(thread);
+    collect_if_due(&the_tracer);
     /* A trace function may send the frame that it traces to another line: frames above that one stay unmarked, so
      * that the walk always comes down to it and looks. */
     the_tracer.may_mark = marks_allowed && thread->tracing == 0;
@@ -49,19 +51,19 @@ static status add_frame_locked(struct apart *apart, const FRAME *f, bool top) {
     return result;
 }
 
-static status unknown_node_locked(struct callpaths *paths, uint32_t *node) {
-    static const char name[] = "<unknown>";
-    struct site site = {0};
-    uint32_t id = 0;
-    status result = strtab_intern(&paths->strings, name, sizeof name - 1, &site.file);
-    if (result == STATUS_OK)
-        result = site_intern_locked(paths, &site, &id);
-    return result == STATUS_OK ? node_intern_locked(paths, 0, id, 1, node) : result;
+/* Only who holds the main GIL can make the tree smaller; until then it must not grow. */
+static cold_path status forgotten_path(struct callpaths *paths, uint32_t *node) {
+    lock_acquire(&paths->lock);
+    status result = path_named_locked(paths, PATH_FORGOTTEN, node);
+    lock_release(&paths->lock);
+    return result;
 }
 
 status capture_apart(PyThreadState *thread, struct callpaths *paths, bool one, uint32_t *node) {
     enum { FEW = 256 };
     FRAME *few[FEW], **frames = few;
+    if (collect_is_overdue(&the_tracer, paths))
+        return forgotten_path(paths, node);
     size_t count = 0;
     for (FRAME *f = thread != NULL ? frame_top(thread) : NULL; f != NULL; f = frame_below(f))
         count += frame_complete(f);
@@ -76,7 +78,7 @@ status capture_apart(PyThreadState *thread, struct callpaths *paths, bool one, u
     status result = STATUS_OK;
     lock_acquire(&paths->lock);
     if (count == 0)
-        result = unknown_node_locked(paths, &apart.node);
+        result = path_named_locked(paths, PATH_UNKNOWN, &apart.node);
     while (i-- > 0 && result == STATUS_OK)
         result = add_frame_locked(&apart, frames[i], i == 0);
     lock_release(&paths->lock);

@@ -60,9 +60,36 @@ static bool be_safe(void) {
     return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
 }
 
+static bool environment_is_ignored(void) {
+    PyObject *flags = PySys_GetObject("flags"); /* borrowed */
+    PyObject *ignored = flags != NULL ? PyObject_GetAttrString(flags, "ignore_environment") : NULL;
+    bool result = ignored != NULL && PyObject_IsTrue(ignored) == 1;
+    Py_XDECREF(ignored);
+    PyErr_Clear();
+    return result;
+}
+
+/* MEMTALLY_PATHS: up to how many nodes the call tree is never collected (collect.h). */
+static int read_collect_least(uint32_t *least) {
+    const char *text = getenv("MEMTALLY_PATHS");
+    if (text == NULL || *text == '\0' || environment_is_ignored())
+        return 0;
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || number == 0 || number > TALLY_MASK) {
+        PyErr_Format(PyExc_ValueError, "MEMTALLY_PATHS must be a number from 1 to %u, not '%s'", TALLY_MASK,
+                     text);
+        return -1;
+    }
+    *least = (uint32_t)number;
+    return 0;
+}
+
 int engine_start(int nframe) {
     if (the_tracer.active)
         return 0;
+    if (read_collect_least(&the_tracer.collect_least) < 0)
+        return -1;
     bool safe = be_safe();
     capture_allow_marks(!safe);
     threadstate_init();
@@ -163,9 +190,15 @@ static bool free_lists_are_exact(void) {
 }
 
 PyObject *engine_capabilities(void) {
+<<<<<<< HEAD
     return Py_BuildValue("{sOsOsOsOsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
                          "frame_marks", (the_tracer.active ? capture_has_marks() : !be_safe()) ? Py_True : Py_False, "fast_thread_state",
+=======
+    return Py_BuildValue("{sOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
+                         "frame_marks", capture_has_marks() ? Py_True : Py_False, "fast_thread_state",
+>>>>>>> 4b21dcd (Keep the call tree from growing without end)
                          threadstate_distance != 0 ? Py_True : Py_False, "hooks_on_top",
                          the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
-                         (unsigned long long)the_tracer.lost, "gaps", gaps);
+                         (unsigned long long)the_tracer.lost, "forgotten_paths",
+                         (unsigned long long)the_tracer.forgotten, "gaps", gaps);
 }

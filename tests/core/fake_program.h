@@ -7,6 +7,8 @@
 
 #include "fake_frames.h"
 
+#include "collect.h"
+
 static inline struct thread *now(struct world *world) { return &world->threads[world->running]; }
 static inline FRAME *top_of(struct world *world) { return now(world)->top; }
 
@@ -113,6 +115,7 @@ static inline void world_init(struct world *world, uint64_t seed) {
     world->random = seed;
     world->depth_most = 30;
     tracer_init(&world->tracer);
+    world->tracer.collect_least = UINT32_MAX; /* never, but for tests that want it */
     for (uint32_t i = 0; i < THREADS; i++) {
         world->threads[i].units = stacks[i];
         world->threads[i].name = &world->threads[i];
@@ -133,6 +136,8 @@ static inline uint32_t walk(struct world *world, uint32_t how) {
         return 0;
     if ((how & 1) == 0)
         tally = walk_marked(tracer, f);
+    if (tally == 0)
+        collect_if_due(tracer);
     if (tally == 0 && f != NULL && (how & 2) == 0)
         tally = walk_called(tracer, f);
     return tally != 0 ? tally : walk_any(tracer, f, &scratch);

@@ -8,6 +8,7 @@
  * somebody asks. So a block of no bytes that comes after the peak was reached, but before anything was lost,
  * belongs to the peak.
  *   - A move takes the block with its history: `total` of the old tally shrinks, that of the new one grows.
+ *   - To forget a tally that is idle adds its `total` to that of another.
  *
  * Owns its log. One thread.
  */
@@ -19,11 +20,11 @@
 
 enum { PEAK_TALLIES = 64 };
 
-enum peak_kind { PEAK_GAIN, PEAK_LOSE, PEAK_MOVE, PEAK_JUDGE, PEAK_RESET };
+enum peak_kind { PEAK_GAIN, PEAK_LOSE, PEAK_MOVE, PEAK_FORGET, PEAK_JUDGE, PEAK_RESET };
 
 struct peak_event {
     enum peak_kind kind;
-    uint32_t who, to; /* tallies: below PEAK_TALLIES; `to`: moves only */
+    uint32_t who, to; /* tallies: below PEAK_TALLIES; `to`: moves, and what is forgotten */
     int64_t bytes;
 };
 
@@ -89,6 +90,9 @@ static inline void peak_replay(const struct peak_log *log, struct peak_result *r
             peak_count(total, -event->bytes, -1);
             peak_count(&result->live[event->to], event->bytes, 1);
             peak_count(&result->total[event->to], event->bytes, 1);
+        } else if (event->kind == PEAK_FORGET) {
+            peak_count(&result->total[event->to], total->bytes, total->blocks);
+            *total = (struct peak_counters){0};
         }
     }
 }

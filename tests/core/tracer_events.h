@@ -6,6 +6,8 @@
 
 #include "tracer_world.h"
 
+#include "collect.h"
+
 /* --- the main partition -------------------------------------------------------------------------------- */
 
 /* As the hooks do before they touch it. */
@@ -151,6 +153,40 @@ static inline void side_taken_ends(struct world *world, bool joint, bool back) {
         world->blocks[world->count++] = block;
     else
         peak_add(&world->log, PEAK_LOSE, block.who, 0, block.size);
+}
+
+/* --- a collection -------------------------------------------------------------------------------------- */
+
+/* A path stays, and with it those that it begins with, whose blocks are live or were at the peak. */
+static inline void log_forgotten(struct world *world) {
+    static struct peak_result now;
+    bool stays[NODES] = {false};
+    peak_replay(&world->log, &now);
+    for (uint32_t who = 0; who < FORGOTTEN; who++) {
+        uint32_t node = world->nodes[who % NODES];
+        if (now.live[who].blocks == 0 && now.at_peak[who].blocks == 0)
+            continue;
+        for (; node != 0; node = node_get(world->tracer.paths, node)->parent)
+            stays[node_index(world, node)] = true;
+    }
+    for (uint32_t who = 0; who < FORGOTTEN; who++) {
+        if (!stays[who % NODES])
+            peak_add(&world->log, PEAK_FORGET, who, FORGOTTEN + who / NODES, 0);
+    }
+}
+
+/* Keeps all history, or none. The nodes of the world have new ids afterwards: that needs memory, and gets it. */
+static inline void collect(struct world *world, bool keep) {
+    status result = tracer_collect(&world->tracer, keep ? SIZE_MAX : 0);
+    peak_add(&world->log, PEAK_JUDGE, 0, 0, 0);
+    if (result != STATUS_OK)
+        return;
+    size_t failing = support_fail_at;
+    support_fail_at = 0;
+    assert_int_equal(world_nodes(world), STATUS_OK);
+    support_fail_at = failing;
+    if (!keep)
+        log_forgotten(world);
 }
 
 #endif

@@ -3,6 +3,7 @@
  *
  *   who (peak_model.h):  0 .. NODES - 1          call paths of the main partition
  *                        NODES * (1 + domain) + n  those of the side partition
+ *                        FORGOTTEN, FORGOTTEN + 1 + domain  what was forgotten of these
  *
  * Every call is made on both. A call may find no memory: then the tracer says so (a status, or `lost`), and
  * the model follows. One thread, which plays the others: an apart event is one that does not look at the
@@ -16,6 +17,7 @@
 #include "tracer.h"
 
 enum { NODES = 10, DOMAINS = 3, BLOCKS = 300, MAIN_DOMAIN = UINT16_MAX };
+enum { FORGOTTEN = NODES * (1 + DOMAINS) };
 
 struct block {
     uintptr_t address;
@@ -61,7 +63,7 @@ static inline status world_nodes(struct world *world) {
     uint32_t site, parent = 0;
     status result = STATUS_OK;
     lock_acquire(&paths->lock);
-    for (uint32_t i = 0; i < NODES && result == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < NODES && result == STATUS_OK; i++) { /* the same each time, whatever the tree */
         result = site_intern_locked(paths, &(struct site){0, 0, i + 1}, &site);
         if (result == STATUS_OK)
             result = node_intern_locked(paths, parent, site,

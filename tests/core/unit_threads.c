@@ -1,9 +1,9 @@
-/* Threads at once: one with the main GIL (main and joint events), several without (apart events), through
- * tracer.h. Each keeps a list of its own blocks; at the end the tracer must know exactly these. For
+/* Threads at once: one with the main GIL (main and joint events, collections), several without (apart events),
+ * through tracer.h. Each keeps a list of its own blocks; at the end the tracer must know exactly these. For
  * ThreadSanitizer as well. */
 #include "support.h"
 
-#include "tracer.h"
+#include "collect.h"
 
 #include <pthread.h>
 
@@ -232,6 +232,8 @@ static void at_the_end_the_tracer_knows_the_blocks_of_all_threads(void **state) 
         start_threads(apart_thread, round);
         for (int step = 0; step < STEPS; step++) {
             gil_event(&lists[0]);
+            if (step % 29 == 0)
+                assert_int_equal(tracer_collect(&tracer, step % 2 == 0 ? 0 : NODES), STATUS_OK);
             if (step % 64 == 0) {
                 tracer_memory(&tracer, &current, &peak);
                 assert_true(current <= peak && peak >= observed);
@@ -261,6 +263,8 @@ static void the_peak_is_the_sum_of_its_shares_while_others_go_on(void **state) {
     start_threads(restless_thread, 7);
     for (int step = 0; step < 3000; step++) {
         gil_event(&lists[0]);
+        if (step % 31 == 0)
+            assert_int_equal(tracer_collect(&tracer, 0), STATUS_OK);
         if (step % 50 == 0)
             tracer_reset_peak(&tracer);
         if (step % 10 == 0) {

@@ -1,6 +1,6 @@
 /* The tracer's two partitions together against a plain array of blocks and the log of all events: puts,
- * removals, moves, watches, realloc's steps, questions, the three views, clear, stop and start; and without
- * memory. */
+ * removals, moves, watches, realloc's steps, questions, the three views, collections, clear, stop and start;
+ * and without memory. */
 #include "tracer_events.h"
 
 /* --- comparison
@@ -42,11 +42,13 @@ static void expect_view(const struct world *world, enum view view, struct expect
         return;
     }
     peak_replay(&world->log, &result);
-    for (uint32_t who = 0; who < NODES * (1 + DOMAINS); who++) {
+    for (uint32_t who = 0; who < FORGOTTEN + 1 + DOMAINS; who++) {
         const struct peak_counters *value = view == VIEW_PEAK ? &result.at_peak[who] : &result.total[who];
-        uint32_t domain = who < NODES ? DOMAIN_PYTHON : who / NODES - 1;
+        uint32_t partition = who < FORGOTTEN ? who / NODES : who - FORGOTTEN;
+        uint32_t domain = partition == 0 ? DOMAIN_PYTHON : partition - 1;
+        uint32_t node = who < FORGOTTEN ? world->nodes[who % NODES] : world->tracer.forgotten_node;
         if (value->blocks != 0)
-            expect(all, domain, world->nodes[who % NODES], (uint64_t)value->bytes, (uint64_t)value->blocks);
+            expect(all, domain, node, (uint64_t)value->bytes, (uint64_t)value->blocks);
     }
 }
 
@@ -223,6 +225,8 @@ static void random_events(struct world *world, int events, uint32_t apart, uint3
             rare_event(world);
         else
             main_event(world, growth);
+        if (below(world, 90) == 0)
+            collect(world, below(world, 3) == 0);
         if (below(world, 50) == 0)
             assert_as_model(world);
     }

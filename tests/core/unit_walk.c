@@ -23,6 +23,7 @@
  *   a top entry without a tally returned                       a_stack_of_thousands_...
  *   the unchanged frames' depth or key not handed upwards      a_call_from_elsewhere_...
  *   code that dies and is not forgotten, or not watched        new_code_at_an_old_address_...
+ *   mirrors or steps not emptied by a collection               random programs
  *   unchanged frames not marked, tables that do not grow       a_walk_looks_at_..., a_deep_stack_is_...
  */
 #include "fake_program.h"
@@ -427,6 +428,8 @@ static void random_program(uint64_t seed, uint32_t frames, int steps) {
     static struct world world;
     world_init(&world, seed);
     world.depth_most = seed % 3 == 0 ? 200 : seed % 3 == 1 ? 6 : 25;
+    if (seed % 2 == 0)
+        world.tracer.collect_least = 30 + (uint32_t)seed * 20; /* in the midst of everything */
     assert_int_equal(world_trace(&world, frames), STATUS_OK);
     for (int step = 0; step < steps; step++) {
         random_step(&world);
@@ -446,6 +449,8 @@ static void random_program(uint64_t seed, uint32_t frames, int steps) {
             assert_true(tracer_check(&world.tracer));
     }
     assert_true(world.walks > (uint64_t)steps / 2);
+    if (seed % 2 == 0) /* no path is needed: what is kept is a quarter and one path, and then it may double */
+        assert_in_range(callpaths_weight(world.tracer.paths), 0, 4 * (30 + seed * 20 + 200));
     end(&world);
 }
 
@@ -492,6 +497,8 @@ static void random_programs_without_marks_and_one_frame(void **state) {
 static void program_without_memory(size_t n, bool lasting, uint32_t frames) {
     static struct world world;
     world_init(&world, n);
+    if (n % 2 == 0)
+        world.tracer.collect_least = 10;
     support_fail_at = n;
     support_fail_on = lasting;
     support_calls = 0;

@@ -1,0 +1,251 @@
+/* collect: see collect.h. First all that can fail: what stays is chosen, and put into a new tree; then the new ids go
+ * where the old ones are, which cannot. Under the main GIL and the side's lock. */
+#include "collect.h"
+#include "sort.h"
+
+#include <string.h>
+
+struct plan {
+    struct tracer *tracer;
+    struct callpaths *old;
+    struct callpaths *fresh; /* owned until the tracer has it */
+    uint32_t *nodes;         /* old id -> NEEDED, then its new id; 0: goes */
+    uint32_t *sites;         /* old id -> new id; 0: goes, or not met yet */
+    uint32_t *names;         /* the same */
+    struct sort_item *idle;  /* tallies that are history: {bytes, idle_ref} */
+    struct sort_item *spare;
+    size_t idle_count;
+    struct path_ends ends; /* of the old tree */
+    uint32_t forgotten;    /* node in the new tree */
+};
+
+enum { NEEDED = 1 };
+
+/* A tally of one partition or the other, as one number. */
+static uint64_t idle_ref(bool side, uint32_t id) { return (uint64_t)side << 32 | id; }
+
+static size_t most_tallies(const struct tracer *tracer) {
+    return (size_t)tracer->ledger.count + tracer->side.count;
+}
+
+static status plan_init(struct plan *plan, struct tracer *tracer) {
+    struct vmem *memory = &tracer->memory;
+    size_t items = most_tallies(tracer) * sizeof(struct sort_item);
+    *plan = (struct plan){.tracer = tracer, .old = tracer->paths, .ends = callpaths_ends(tracer->paths)};
+    plan->nodes = vmem_map(memory, plan->ends.nodes * sizeof *plan->nodes);
+    plan->sites = vmem_map(memory, plan->ends.sites * sizeof *plan->sites);
+    plan->names = vmem_map(memory, plan->ends.strings * sizeof *plan->names);
+    plan->idle = vmem_map(memory, items);
+    plan->spare = vmem_map(memory, items);
+    if (plan->nodes == NULL || plan->sites == NULL || plan->names == NULL || plan->idle == NULL ||
+        plan->spare == NULL)
+        return STATUS_NOMEM;
+    plan->fresh = callpaths_new(memory);
+    return plan->fresh != NULL ? STATUS_OK : STATUS_NOMEM;
+}
+
+static void plan_fini(struct plan *plan) {
+    struct vmem *memory = &plan->tracer->memory;
+    size_t items = most_tallies(plan->tracer) * sizeof(struct sort_item);
+    vmem_unmap(memory, plan->nodes, plan->ends.nodes * sizeof *plan->nodes);
+    vmem_unmap(memory, plan->sites, plan->ends.sites * sizeof *plan->sites);
+    vmem_unmap(memory, plan->names, plan->ends.strings * sizeof *plan->names);
+    vmem_unmap(memory, plan->idle, items);
+    vmem_unmap(memory, plan->spare, items);
+    callpaths_release(plan->fresh);
+}
+
+/* --- what stays ---------------------------------------------------------------------------------------------------- */
+
+/* The path up to a node is needed. */
+static void need(struct plan *plan, uint32_t node) {
+    for (; node != 0 && plan->nodes[node] == 0; node = node_get(plan->old, node)->parent)
+        plan->nodes[node] = NEEDED;
+}
+
+/* What the new tree would weigh more with this path, at most: its sites may be there already, and their names. */
+static size_t weigh(const struct plan *plan, uint32_t id) {
+    size_t nodes = 0, names = 0;
+    for (; id != 0 && plan->nodes[id] == 0; nodes++) {
+        const struct node *node = node_get(plan->old, id);
+        const struct site *site = site_get(plan->old, node->site);
+        names += strtab_get(&plan->old->strings, site->file).length;
+        names += strtab_get(&plan->old->strings, site->function).length;
+        id = node->parent;
+    }
+    return nodes + names / NAME_BYTES_PER_NODE;
+}
+
+static void sift(struct plan *plan, const struct tally *tally, uint64_t ref) {
+    if (tally->node == 0)
+        return; /* a free id */
+    if (tally_is_idle(&plan->tracer->ledger, tally))
+        plan->idle[plan->idle_count++] = (struct sort_item){tally->total.bytes, ref};
+    else
+        need(plan, tally->node);
+}
+
+static uint32_t node_of(const struct plan *plan, uint64_t ref) {
+    uint32_t id = (uint32_t)ref;
+    return ref >> 32 != 0 ? side_tally(&plan->tracer->side, id)->tally.node
+                          : plan->tracer->ledger.tallies[id].node;
+}
+
+static int keep_order(const void *owner, uint64_t a, uint64_t b) {
+    (void)owner, (void)a, (void)b;
+    return 0;
+}
+
+static void choose(struct plan *plan, size_t room) {
+    const struct tracer *tracer = plan->tracer;
+    for (uint32_t id = 1; id < tracer->ledger.count; id++)
+        sift(plan, &tracer->ledger.tallies[id], idle_ref(false, id));
+    for (uint32_t id = 1; id < tracer->side.count; id++)
+        sift(plan, &side_tally(&tracer->side, id)->tally, idle_ref(true, id));
+    need(plan, tracer->unknown_node);
+    need(plan, tracer->forgotten_node);
+    sort_items(plan->idle, plan->spare, plan->idle_count, keep_order, NULL);
+    for (size_t i = 0; i < plan->idle_count && room > 0; i++) {
+        uint32_t node = node_of(plan, plan->idle[i].index);
+        size_t weight = weigh(plan, node);
+        room -= weight < room ? weight
+                              : room; /* the last one may be too heavy: else a deep path had no chance */
+        need(plan, node);
+    }
+}
+
+/* --- the new tree -------------------------------------------------------------------------------------------------- */
+
+static status copy_name(struct plan *plan, uint32_t *name) {
+    uint32_t *fresh = &plan->names[*name];
+    status result = STATUS_OK;
+    if (*fresh == 0) {
+        struct string old = strtab_get(&plan->old->strings, *name);
+        result = strtab_intern(&plan->fresh->strings, old.bytes, old.length, fresh);
+    }
+    *name = *fresh;
+    return result;
+}
+
+static status copy_site(struct plan *plan, uint32_t old) {
+    if (old == 0 || plan->sites[old] != 0)
+        return STATUS_OK;
+    struct site site = *site_get(plan->old, old);
+    status result = copy_name(plan, &site.file);
+    if (result == STATUS_OK)
+        result = copy_name(plan, &site.function);
+    return result == STATUS_OK ? site_intern_locked(plan->fresh, &site, &plan->sites[old]) : result;
+}
+
+/* A parent comes before its children, in both trees; PATH_UNKNOWN and PATH_FORGOTTEN come first in both. */
+static status copy_nodes(struct plan *plan) {
+    status result = STATUS_OK;
+    for (uint32_t id = 1; id < plan->ends.nodes && result == STATUS_OK; id++) {
+        if (plan->nodes[id] == 0)
+            continue;
+        const struct node *node = node_get(plan->old, id);
+        result = copy_site(plan, node->site);
+        if (result == STATUS_OK)
+            result = node_intern_locked(plan->fresh, plan->nodes[node->parent], plan->sites[node->site],
+                                        node->depth, &plan->nodes[id]);
+    }
+    return result;
+}
+
+static status copy_known_sites(struct plan *plan) {
+    const struct codemap *codes = &plan->tracer->codes;
+    status result = STATUS_OK;
+    for (size_t i = 0; i <= codes->mask && result == STATUS_OK; i++)
+        result = copy_site(plan, codes->entries[i].site);
+    return result;
+}
+
+static status build(struct plan *plan) {
+    lock_acquire(&plan->fresh->lock);
+    uint32_t unknown;
+    status result = path_named_locked(plan->fresh, PATH_UNKNOWN, &unknown);
+    if (result == STATUS_OK)
+        result = path_named_locked(plan->fresh, PATH_FORGOTTEN, &plan->forgotten);
+    if (result == STATUS_OK)
+        result = copy_nodes(plan);
+    if (result == STATUS_OK)
+        result = copy_known_sites(plan);
+    lock_release(&plan->fresh->lock);
+    return result;
+}
+
+/* --- the new ids --------------------------------------------------------------------------------------------------- */
+
+static void renumber_codes(const struct plan *plan) {
+    const struct codemap *codes = &plan->tracer->codes;
+    for (size_t i = 0; i <= codes->mask; i++)
+        codes->entries[i].site = plan->sites[codes->entries[i].site];
+}
+
+/* The first path that goes becomes PATH_FORGOTTEN's tally, where there is none: so no memory is needed. A new node id
+ * is never above the old one, so there is a place for it. Returns how many paths went. */
+static uint32_t renumber_ledger(const struct plan *plan) {
+    struct tracer *tracer = plan->tracer;
+    struct ledger *ledger = &tracer->ledger;
+    uint32_t *tallies = (uint32_t *)tracer->node_tallies.base, gone = 0;
+    uint32_t heir = tallies[tracer->forgotten_node];
+    memset(tallies, 0, tracer->node_tallies.committed);
+    for (uint32_t id = 1; id < ledger->count; id++) {
+        struct tally *tally = &ledger->tallies[id];
+        if (tally->node == 0)
+            continue; /* a free id */
+        uint32_t node = plan->nodes[tally->node];
+        gone += node == 0;
+        if (node == 0 && heir != 0) {
+            ledger_bequeath(ledger, id, heir);
+            continue;
+        }
+        if (node == 0) {
+            heir = id;
+            node = plan->forgotten;
+        }
+        tally->node = node;
+        tallies[node] = id;
+    }
+    return gone;
+}
+
+static void commit(struct plan *plan) {
+    struct tracer *tracer = plan->tracer;
+    uint32_t gone = renumber_ledger(plan);
+    gone += side_renumber_locked(&tracer->side, plan->nodes, plan->forgotten);
+    renumber_codes(plan);
+    mirrors_empty(&tracer->mirrors);
+    memset(tracer->cache, 0, CACHE_BYTES);
+    tracer->unknown_node = plan->nodes[tracer->unknown_node];
+    tracer->forgotten_node = plan->forgotten;
+    tracer->paths = plan->fresh;
+    plan->fresh = plan->old; /* its reference is released with the plan */
+    __atomic_fetch_add((uint64_t *)&tracer->forgotten, gone, __ATOMIC_RELAXED);
+}
+
+status tracer_collect(struct tracer *tracer, size_t room) {
+    struct plan plan;
+    lock_acquire(&tracer->side.lock);
+    if (tracer->side.pending)
+        side_settle_locked(&tracer->side, &tracer->ledger);
+    ledger_note_peak(&tracer->ledger);
+    status result = plan_init(&plan, tracer);
+    if (result == STATUS_OK) {
+        choose(&plan, room);
+        result = build(&plan);
+    }
+    if (result == STATUS_OK)
+        commit(&plan);
+    plan_fini(&plan);
+    lock_release(&tracer->side.lock);
+    return result;
+}
+
+cold_path void tracer_collect_slow(struct tracer *tracer) {
+    status result = tracer_collect(tracer, tracer->collect_least / 4);
+    uint32_t weight = callpaths_weight(tracer->paths);
+    uint32_t next = result == STATUS_OK ? weight * 2 : weight + weight / 4 + 1;
+    next = next > tracer->collect_least ? next : tracer->collect_least;
+    __atomic_store_n((uint32_t *)&tracer->collect_above, next, __ATOMIC_RELAXED);
+}
