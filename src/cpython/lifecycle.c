@@ -190,13 +190,9 @@ static bool free_lists_are_exact(void) {
 }
 
 PyObject *engine_capabilities(void) {
-<<<<<<< HEAD
-    return Py_BuildValue("{sOsOsOsOsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
-                         "frame_marks", (the_tracer.active ? capture_has_marks() : !be_safe()) ? Py_True : Py_False, "fast_thread_state",
-=======
+    bool marks = the_tracer.active ? capture_has_marks() : !be_safe();
     return Py_BuildValue("{sOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
-                         "frame_marks", capture_has_marks() ? Py_True : Py_False, "fast_thread_state",
->>>>>>> 4b21dcd (Keep the call tree from growing without end)
+                         "frame_marks", marks ? Py_True : Py_False, "fast_thread_state",
                          threadstate_distance != 0 ? Py_True : Py_False, "hooks_on_top",
                          the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
                          (unsigned long long)the_tracer.lost, "forgotten_paths",

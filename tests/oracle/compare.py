@@ -291,14 +291,26 @@ def pair_leftovers(outcome: Outcome, only_std: Counter[Any], only_ours: Counter[
                 sort_pair(outcome, (row, partner[0], taken))
         waiting[row[:2]] = [partner for partner in partners if partner[1]]
         if count:
-            outcome.only_std.append((row, count))
+            sort_single(outcome, outcome.only_std, row, count)
     for partners in waiting.values():
-        outcome.only_ours += [(row, count) for row, count in partners]
+        for row, count in partners:
+            sort_single(outcome, outcome.only_ours, row, count)
+
+
+def may_have_moved(outcome: Outcome, row: Row) -> bool:
+    return not outcome.settings.exact_free_lists and row[0] == 0 and row[1] in FREE_LISTED_SIZES
+
+
+def sort_single(outcome: Outcome, singles: list[tuple[Row, int]], row: Row, count: int) -> None:
+    """A block that the other side has not got, or has among those that are not compared: outside the program."""
+    if may_have_moved(outcome, row):
+        outcome.allowed.append((row, row, count))
+    else:
+        singles.append((row, count))
 
 
 def sort_pair(outcome: Outcome, pair: Pair) -> None:
-    free_listed = pair[0][0] == 0 and pair[0][1] in FREE_LISTED_SIZES
-    if free_listed and not outcome.settings.exact_free_lists:
+    if may_have_moved(outcome, pair[0]):
         outcome.allowed.append(pair)
     else:
         outcome.other_traceback.append(pair)
