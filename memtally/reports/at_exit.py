@@ -114,7 +114,18 @@ def _flush_stdout() -> None:
 
 def _say(stream: "TextIO | None", message: str) -> None:
     if stream:
-        print(f"memtally: {message}", file=stream)
+        try:
+            _write(stream, f"memtally: {message}\n")
+        except OSError:
+            return
+
+
+def _write(stream: "TextIO", text: str) -> None:
+    """Write past the stream's buffer: what stays in there, python flushes at exit, and fails as this did."""
+    stream.flush()
+    data = text.encode(stream.encoding, stream.errors or "strict")
+    while data:
+        data = data[os.write(stream.fileno(), data) :]
 
 
 def partial_name(path: str) -> str:
@@ -153,5 +164,4 @@ def _print_tables(peak: "memtally.Snapshot", live: "memtally.Snapshot", stream: 
     for title, snapshot in (("memtally: at the peak", peak), ("memtally: live at exit", live)):
         rows = [row for row in snapshot.statistics("lineno") if not row.traceback[0].filename.startswith(own)]
         lines += ["", *table.lines(title, rows, style)]
-    stream.write("\n".join(lines) + "\n")
-    stream.flush()
+    _write(stream, "\n".join(lines) + "\n")

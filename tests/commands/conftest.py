@@ -15,8 +15,8 @@ import pytest
 
 RUN = (sys.executable, "-m", "memtally", "run")
 PLAIN = (sys.executable,)
-REPORT = re.compile(r"\n?^memtally: ", re.MULTILINE)
-"""Where memtally's own words begin in stderr: everything before is the program's and python's."""
+REPORT = re.compile(r"\n?^memtally: (?:.*\n)*?(?=^Exception ignored |\Z)", re.MULTILINE)
+"""memtally's own words in stderr: what comes before, and what python says at the end, is not."""
 
 UNSTEADY = re.compile(r"0x[0-9a-f]+|(?<=started )\d+")
 
@@ -32,13 +32,13 @@ class Outcome:
     @property
     def program_stderr(self) -> str:
         """stderr without memtally's report."""
-        match = REPORT.search(self.stderr)
-        return self.stderr[: match.start()] if match else self.stderr
+        return REPORT.sub("", self.stderr, count=1)
 
     @property
     def report(self) -> str:
         """memtally's part of stderr, "" where it said nothing."""
-        return self.stderr[len(self.program_stderr) :].lstrip("\n")
+        match = REPORT.search(self.stderr)
+        return match[0].lstrip("\n") if match else ""
 
     def as_python_sees_it(self) -> tuple[str, str, int]:
         """What must be the same under python, whatever the addresses and thread ids of this process."""

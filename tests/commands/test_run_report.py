@@ -115,10 +115,10 @@ def test_source_lines_are_read_in_the_encoding_they_declare(workshop):
 
 
 def test_source_lines_are_found_after_the_program_changed_its_folder(workshop):
-    workshop.write("sub/program.py", "import os\nos.chdir('/')\nkept = bytes(100000)\n")
-    assert "kept = bytes(100000)" in workshop.run("sub/program.py").report.split("source")[1]
+    workshop.write("sub/program.py", "import os\nos.chdir('/')\nkept = bytes(1000000)\n")
+    assert "kept = bytes(1000000)" in workshop.run("sub/program.py").report.split("source")[1]
     os.rename(workshop.folder / "sub/program.py", workshop.folder / "program.py")
-    assert "kept = bytes(100000)" in workshop.run("program.py").report
+    assert "kept = bytes(1000000)" in workshop.run("program.py").report
 
 
 def test_control_characters_of_the_program_do_not_reach_the_terminal(workshop):
