@@ -5,6 +5,7 @@
 ``capabilities()``.
 """
 
+from memtally import _interpreter as _interpreter  # first: it may refuse
 from memtally._core import (
     BaseFilter,
     DomainFilter,

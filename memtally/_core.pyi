@@ -19,6 +19,7 @@ class _Capabilities(TypedDict):
     exact_free_lists: bool
     frame_marks: bool
     fast_thread_state: bool
+    exact_lines: bool
     hooks_on_top: bool
     lost_traces: int
     forgotten_paths: int

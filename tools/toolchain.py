@@ -13,6 +13,7 @@ import tempfile
 
 from steps import Missing, quietly, say, show_failure
 
+NEWER = (3, 16)  # not known yet
 COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -25,6 +26,10 @@ def check_interpreter() -> None:
     """The interpreter this runs in: CPython, with a way to make environments."""
     if platform.python_implementation() != "CPython":
         raise Missing(f"needs CPython, {sys.executable} is {platform.python_implementation()}")
+    if sys.version_info >= NEWER:
+        raise Missing(
+            f"knows CPython up to {NEWER[0]}.{NEWER[1] - 1}, {sys.executable} is {sys.version.split()[0]}"
+        )
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             raise Missing(

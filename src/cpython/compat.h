@@ -10,12 +10,12 @@
 #include "../core/base.h"
 
 #if PY_VERSION_HEX < 0x030B0000
-#error "memtally needs CPython 3.11 or later"
-#elif PY_VERSION_HEX >= 0x030E0000
-#error "this version of memtally knows CPython up to 3.13"
+#error "memtally knows CPython 3.11 to 3.15"
+#elif PY_VERSION_HEX >= 0x03100000
+#error "memtally knows CPython 3.11 to 3.15"
 #endif
 #ifdef Py_GIL_DISABLED
-#error "this version of memtally does not know free-threaded builds"
+#error "memtally does not know free-threaded builds of CPython"
 #endif
 
 /* The attached thread state is a thread-local variable. */
@@ -57,6 +57,22 @@ static inline size_t object_header_size(PyTypeObject *type) {
         size += 2 * sizeof(void *);
 #endif
     return size;
+}
+
+#define COMPILED_FOR "CPython " Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
+
+/* Is the running CPython of that version? Its structures are laid out the same way then. */
+static inline bool is_compiled_for_this(void) { return (Py_Version ^ PY_VERSION_HEX) >> 16 == 0; }
+
+/* Does CPython compile hot code to machine code (3.14 and later, where it was built so and switched on)? It leaves the
+ * current instruction of a frame behind then. With the GIL; no exception is left. */
+static inline bool jit_is_on(void) {
+    PyObject *jit = PySys_GetObject("_jit"); /* borrowed */
+    PyObject *enabled = jit != NULL ? PyObject_CallMethod(jit, "is_enabled", NULL) : NULL;
+    if (enabled == NULL)
+        PyErr_Clear();
+    Py_XDECREF(enabled); /* a bool: it outlives this */
+    return enabled == Py_True;
 }
 
 /* Is this string's data there to be read? (3.11 still has strings that are not.) */

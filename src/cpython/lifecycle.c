@@ -42,6 +42,11 @@ int engine_init(PyObject *module) {
     (void)module;
     if (done)
         return 0;
+    if (!is_compiled_for_this()) {
+        PyErr_Format(PyExc_ImportError, "memtally was built for %s, and this is CPython %s", COMPILED_FOR,
+                     Py_GetVersion());
+        return -1;
+    }
     tracer_init(&the_tracer);
     if (pthread_atfork(before_fork, after_fork, after_fork) != 0) {
         PyErr_NoMemory();
@@ -191,9 +196,10 @@ static bool free_lists_are_exact(void) {
 
 PyObject *engine_capabilities(void) {
     bool marks = the_tracer.active ? capture_has_marks() : !be_safe();
-    return Py_BuildValue("{sOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
+    return Py_BuildValue("{sOsOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
                          "frame_marks", marks ? Py_True : Py_False, "fast_thread_state",
-                         threadstate_distance != 0 ? Py_True : Py_False, "hooks_on_top",
+                         threadstate_distance != 0 ? Py_True : Py_False, "exact_lines",
+                         jit_is_on() ? Py_False : Py_True, "hooks_on_top",
                          the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
                          (unsigned long long)the_tracer.lost, "forgotten_paths",
                          (unsigned long long)the_tracer.forgotten, "gaps", gaps);

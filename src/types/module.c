@@ -397,10 +397,12 @@ static int module_exec(PyObject *module) {
                         "interpreter only");
         return -1;
     }
+    if (engine_init(module) < 0) /* first: it may refuse the interpreter */
+        return -1;
     if (add_types(module, state) < 0 || publish_types(module, state) < 0 || make_sequences(state) < 0 ||
         add_all_slots(state) < 0 || remember_own(module, state) < 0)
         return -1;
-    return engine_init(module);
+    return 0;
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {

@@ -186,7 +186,8 @@ def test_record_the_current_and_peak_size(tmp_path):
     second_size, second_peak = map(
         int, re.fullmatch(r"second_size=(\d+), second_peak=(\d+)", second).groups()
     )
-    assert first_size < 2000
-    assert second_size < 2000
+    few = 2000 + (100 * 32 if sys.version_info >= (3, 14) else 0)  # from 3.14 on, dead integers are kept
+    assert first_size < few
+    assert second_size < few
     assert 3_000_000 < first_peak < 4_500_000
-    assert 20_000 < second_peak < 50_000
+    assert 8_000 < second_peak < 50_000  # 3.15 has the integers up to 1,024 already

@@ -135,8 +135,11 @@ def test_a_lie_about_tracing_is_an_error():
 # --- with a tracer ------------------------------------------------------------------------------------------
 
 
+HEADER = sys.getsizeof(b"")
+
+
 def allocate(size):
-    return bytearray(size)
+    return bytes(size)
 
 
 def test_a_block_is_found_in_the_snapshot(tracing):
@@ -144,7 +147,7 @@ def test_a_block_is_found_in_the_snapshot(tracing):
     line = allocate.__code__.co_firstlineno + 1
     snapshot = tracing.take_snapshot()
     assert (snapshot.view, snapshot.traceback_limit) == ("live", 25)
-    (trace,) = [trace for trace in snapshot.traces if trace.size == 123_458]
+    (trace,) = [trace for trace in snapshot.traces if trace.size == 123_457 + HEADER]
     frames = list(trace.traceback)
     assert (frames[-1].filename, frames[-1].lineno, frames[-1].function) == (__file__, line, "allocate")
     assert frames[-2].function == "test_a_block_is_found_in_the_snapshot"
@@ -240,7 +243,7 @@ def test_a_snapshot_outlives_the_tracer():
 def test_one_frame_is_kept_by_default():
     memtally.start()
     kept = allocate(50_000)
-    (trace,) = [trace for trace in memtally.take_snapshot().traces if trace.size == 50_001]
+    (trace,) = [trace for trace in memtally.take_snapshot().traces if trace.size == 50_000 + HEADER]
     assert len(trace.traceback) == 1
     assert trace.traceback.total_nframe > 10
     assert trace.traceback[0].function == "allocate"
@@ -249,9 +252,9 @@ def test_one_frame_is_kept_by_default():
 
 def test_raw_traces_are_those_of_a_snapshot(tracing):
     kept = allocate(77_777)
-    (raw,) = [raw for raw in tracing._get_traces() if raw[1] == 77_778]
+    (raw,) = [raw for raw in tracing._get_traces() if raw[1] == 77_777 + HEADER]
     domain, size, frames, total = raw
-    assert (domain, size, len(frames)) == (0, 77_778, 25)
+    assert (domain, size, len(frames)) == (0, 77_777 + HEADER, 25)
     assert frames[0] == (__file__, allocate.__code__.co_firstlineno + 1)
     assert total > 25
     assert kept

@@ -34,12 +34,13 @@ FREE_LISTED_TYPES = (
     "async_generator_wrapped_value",
 )
 GC_HEAD = 16
-# Sizes in bytes of what the standard tracer allocates for itself in the RAW domain, up to 3.13.
+# Sizes in bytes of what the standard tracer allocates for itself in the RAW domain.
 STD_TRACE, STD_TRACEBACK, STD_FRAME = 16, 12, 12
+STD_COPIES_NAMES = sys.version_info >= (3, 15)  # each file name once, as a C string
 STATIC_TRACEBACK = ((("<unknown>", 0),), 1)  # the standard tracer has this one without allocating it
 FREE_LISTED_SIZES = frozenset(
     [24, GC_HEAD + 40, GC_HEAD + 48, 40, GC_HEAD + 40 + 16, 32, GC_HEAD + 32]
-    + [GC_HEAD + 24 + 8 * length for length in range(1, 21)]
+    + [sys.getsizeof(()) + 8 * length for length in range(1, 21)]
 )
 
 
@@ -251,12 +252,14 @@ def without_std_memory(
 
     That is, in the RAW domain, one record for each of its blocks and one array for each traceback it met,
     made while that very traceback was current: at most one of that size per traceback, and exactly one
-    for each traceback of its snapshot. `surplus` is by how many the records differ from its blocks.
+    for each traceback of its snapshot. From 3.15 on also a copy of each file name, made while a traceback
+    with that name was current. `surplus` is by how many the records differ from its blocks.
     """
     if not -16 <= surplus <= 0:  # after our snapshot it traced the snapshot object and its own list
         outcome.errors.append(f"records of the standard tracer: {surplus:+} against its blocks")
     rest: Counter[Any] = Counter()
     arrays = set()
+    copies: Counter[int] = Counter()  # by size
     for row, count in extra.items():
         domain, size, frames, total = row
         if domain == 0 and size == STD_TRACE:
@@ -264,6 +267,10 @@ def without_std_memory(
         if domain == 0 and size == STD_TRACEBACK + STD_FRAME * len(frames):
             arrays.add((frames, total))
             count -= 1
+        if STD_COPIES_NAMES and domain == 0:
+            fitting = sum(copy_size(name) == size for name in {name for name, _ in frames})
+            copies[size] += min(count, fitting)
+            count -= min(count, fitting)
         if count:
             rest[row] = count
     missing = {row[2:] for row in std} - arrays - {STATIC_TRACEBACK}
@@ -271,8 +278,30 @@ def without_std_memory(
         outcome.errors.append(
             f"the standard tracer's array of {len(missing)} tracebacks is missing: {missing.pop()}"
         )
+    if STD_COPIES_NAMES:
+        check_copies(outcome, copies, names_in(std), names_in(extra) | names_in(std))
     outcome.summary.append(f"the standard tracer's own memory, through our hooks: {len(arrays):,} tracebacks")
     return rest
+
+
+def copy_size(name: str) -> int:
+    return len(name.encode("utf-8", "surrogatepass")) + 1
+
+
+def names_in(rows: Iterable[Row]) -> set[str]:
+    return {name for row in rows for name, _ in row[2]}
+
+
+def check_copies(outcome: Outcome, copies: Counter[int], alive: set[str], known: set[str]) -> None:
+    """Of each size as many copies as there are names: at least of those it has, at most of those it had."""
+    alive = alive - {outcome.settings.own_file, "<unknown>"}
+    least, most = Counter(map(copy_size, alive)), Counter(map(copy_size, known))
+    for size in most:
+        if size != STD_TRACE and not least[size] <= copies[size] <= most[size]:
+            outcome.errors.append(
+                f"the standard tracer's copies of file names: {copies[size]} of {size} B, "
+                f"not {least[size]} to {most[size]}"
+            )
 
 
 def pair_leftovers(outcome: Outcome, only_std: Counter[Any], only_ours: Counter[Any]) -> None:

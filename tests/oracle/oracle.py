@@ -141,14 +141,14 @@ def read_both(ours: Any, collect: bool) -> Reading:
     if collect:
         gc.collect()
     gc.disable()
+    # Once for practice: what it looks up may push a dead name out of the cache of type attributes, and that
+    # must not happen between the two snapshots.
+    snapshot_ours()
     # With these free lists empty every result below costs the same, so that counts can be compared exactly,
     # and nothing below takes over a dead block that has a line of the script.
     spare = [[(index, None), [], {}] for index in range(FREE_LIST)]
     room = bytes(8192)
     del room
-    # Once for practice: what it looks up may push a dead name out of the cache of type attributes, and that
-    # must not happen between the two snapshots.
-    snapshot_ours()
     std_0 = memory_std()
     ours_1 = memory_ours()
     std_1 = memory_std()

@@ -16,7 +16,11 @@
 #endif
 #include <Python.h>
 
-#if PY_VERSION_HEX >= 0x030D0000
+#if PY_VERSION_HEX >= 0x030F0000
+#include "frames_315.h"
+#elif PY_VERSION_HEX >= 0x030E0000
+#include "frames_314.h"
+#elif PY_VERSION_HEX >= 0x030D0000
 #include "frames_313.h"
 #elif PY_VERSION_HEX >= 0x030C0000
 #include "frames_312.h"
