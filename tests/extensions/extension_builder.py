@@ -6,6 +6,7 @@ build/test-extensions/, one folder per interpreter. `can_build()` says why it ca
 
 from __future__ import annotations
 
+import glob
 import importlib.machinery
 import importlib.util
 import os
@@ -21,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 RESULTS = os.path.join(
     ROOT, "build", "test-extensions", f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
 )
+ADAPTERS = os.path.join(ROOT, "src", "cpython", "frames", "*.h")  # tests of frames include them
 FLAGS = [
     "-std=gnu11",
     "-O1",
@@ -29,6 +31,7 @@ FLAGS = [
     "-Wextra",
     "-Werror",
     "-Wno-unused-parameter",
+    "-DNDEBUG",  # CPython's internal headers assert
     "-shared",
     "-fPIC",
     "-pthread",
@@ -52,13 +55,15 @@ def build(name: str) -> str:
     """The path of the built extension, compiled when its source is newer."""
     source = os.path.join(HERE, name + ".c")
     target = os.path.join(RESULTS, name + importlib.machinery.EXTENSION_SUFFIXES[0])
-    if os.path.exists(target) and os.path.getmtime(target) >= os.path.getmtime(source):
+    newest = max(map(os.path.getmtime, [source, *glob.glob(ADAPTERS)]))
+    if os.path.exists(target) and os.path.getmtime(target) >= newest:
         return target
     os.makedirs(RESULTS, exist_ok=True)
     fresh = f"{target}.{os.getpid()}"
-    subprocess.run(
-        [*compiler(), *FLAGS, "-I" + sysconfig.get_path("include"), source, "-o", fresh], check=True
-    )
+    include = sysconfig.get_path("include")
+    folders = [include, os.path.join(include, "internal"), os.path.join(include, "internal", "mimalloc")]
+    headers = [word for folder in folders for word in ("-isystem", folder)]
+    subprocess.run([*compiler(), *FLAGS, *headers, source, "-o", fresh], check=True)
     os.replace(fresh, target)
     return target
 
