@@ -1,8 +1,9 @@
 """What memtally-startup.pth costs an interpreter that does not use it: measure_cost.py [RUNS]
 
 First the line alone, run as the site module runs it. Then whole interpreters (`-c pass`) in virtual
-environments that differ by one file only: none, an empty .pth file, memtally's. They are started in turns, so
-that all of them see the same machine; the differences are of medians, and their standard error is shown.
+environments that differ by one file only: none, an empty .pth file, memtally's; and on 3.15 a .start file
+(PEP 829), which memtally does not use. They are started in turns, so that all of them see the same machine;
+the differences are of medians, and their standard error is shown.
 """
 
 import os
@@ -18,6 +19,8 @@ import venv
 
 NAME = "memtally-startup.pth"
 KINDS = ("no .pth file", "an empty .pth file", NAME)
+if sys.version_info >= (3, 15):
+    KINDS += ("with a .start file",)
 
 
 def startup_file():
@@ -43,6 +46,8 @@ def _commands(scratch):
         (packages,) = folder.glob("lib/python*/site-packages")
         if kind == NAME:
             shutil.copy(startup_file(), packages)
+        elif kind.endswith(".start file"):
+            (packages / "some.start").write_text("os:getpid\n")
         elif kind != KINDS[0]:
             (packages / "empty.pth").touch()
         yield [str(folder / "bin" / "python"), "-c", "pass"]
@@ -77,7 +82,7 @@ def main():
     for kind, seconds in found.items():
         _show(kind, seconds)
     ours = found[NAME]
-    for kind in KINDS[:2]:
+    for kind in (kind for kind in KINDS if kind != NAME):
         spread = statistics.stdev(b - a for a, b in zip(found[kind], ours, strict=True))
         more = (statistics.median(ours) - statistics.median(found[kind])) * 1000
         print(f"more than {kind:20} {more:.3f} ms   (standard error: {1253 * spread / runs**0.5:.3f})")

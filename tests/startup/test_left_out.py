@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import site
 import subprocess
+import sys
 import venv
 
 import pytest
@@ -143,3 +144,30 @@ def test_the_startup_file_is_one_line_that_is_run_and_not_a_path():
     lines = STARTUP_FILE.read_text().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("import ")
+
+
+START_FILES = pytest.mark.skipif(sys.version_info < (3, 15), reason="3.15 brought .start files (PEP 829)")
+
+
+def test_no_start_file_is_installed_that_would_silence_the_startup_file():
+    assert not STARTUP_FILE.with_suffix(".start").exists()
+
+
+@START_FILES
+def test_start_files_of_others_run_when_tracing_is_on(bare):
+    shutil.copy(STARTUP_FILE, bare.site_packages)
+    (bare.site_packages / "aaa.start").write_text("asked_early:go\n")
+    (bare.site_packages / "asked_early.py").write_text(
+        "import memtally\ndef go(): print('early', memtally.is_tracing())\n"
+    )
+    done = bare.run("-X", "memtally", "-c", "print('runs')")
+    assert (done.stdout, done.stderr) == ("early True\nruns\n", "")
+
+
+@START_FILES
+def test_the_startup_file_gives_no_warning_where_start_files_are_known(bare):
+    shutil.copy(STARTUP_FILE, bare.site_packages)
+    done = bare.run(
+        "-W", "error", "-X", "dev", "-X", "memtally", "-c", "import memtally; print(memtally.is_tracing())"
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
