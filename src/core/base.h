@@ -21,6 +21,7 @@ typedef enum {
     STATUS_NOMEM,   /* the system gave no memory; the structure is unchanged */
     STATUS_FULL,    /* ids or addresses of this structure are used up; it is unchanged */
     STATUS_INVALID, /* an argument or the data cannot be right */
+    STATUS_FAILED,  /* what the caller gave to read from or to write to failed; the caller knows why */
 } status;
 
 #define nodiscard __attribute__((warn_unused_result))

@@ -69,6 +69,14 @@ void callpaths_release(struct callpaths *paths) {
         free_all(paths);
 }
 
+status site_append_locked(struct callpaths *paths, const struct site *site) {
+    assert(lock_is_mine(&paths->lock));
+    status result = region_grow(&paths->sites, ((size_t)paths->site_count + 1) * sizeof *site);
+    if (result == STATUS_OK)
+        ((struct site *)paths->sites.base)[paths->site_count++] = *site;
+    return result;
+}
+
 status site_intern_locked(struct callpaths *paths, const struct site *site, uint32_t *id) {
     assert(lock_is_mine(&paths->lock));
     status result = idtable_reserve(&paths->site_index, hash_of_site, paths);
@@ -83,12 +91,11 @@ status site_intern_locked(struct callpaths *paths, const struct site *site, uint
             return STATUS_OK;
         }
     }
-    result = region_grow(&paths->sites, ((size_t)paths->site_count + 1) * sizeof *site);
+    result = site_append_locked(paths, site);
     if (result != STATUS_OK)
         return result;
-    ((struct site *)paths->sites.base)[paths->site_count] = *site;
-    idtable_put(index, slot, paths->site_count);
-    *id = paths->site_count++;
+    *id = paths->site_count - 1;
+    idtable_put(index, slot, *id);
     return STATUS_OK;
 }
 
@@ -98,10 +105,22 @@ static void update_weight(struct callpaths *paths) {
     __atomic_store_n((uint32_t *)&paths->weight, paths->node_count + names, __ATOMIC_RELAXED);
 }
 
+status node_append_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth) {
+    assert(lock_is_mine(&paths->lock));
+    assert(parent < paths->node_count && site < paths->site_count);
+    if (paths->node_count >= MOST_NODES)
+        return STATUS_FULL;
+    status result = region_grow(&paths->nodes, ((size_t)paths->node_count + 1) * sizeof(struct node));
+    if (result == STATUS_OK)
+        ((struct node *)paths->nodes.base)[paths->node_count++] = (struct node){parent, site, depth};
+    return result;
+}
+
 status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                           uint32_t *id) {
     assert(lock_is_mine(&paths->lock));
     assert(parent < paths->node_count && site < paths->site_count);
+    assert(paths->node_index.count == paths->node_count - 1); /* nothing was appended */
     status result = idtable_reserve(&paths->node_index, hash_of_node, paths);
     if (result != STATUS_OK)
         return result;
@@ -114,14 +133,11 @@ status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t sit
             return STATUS_OK;
         }
     }
-    if (paths->node_count >= MOST_NODES)
-        return STATUS_FULL;
-    result = region_grow(&paths->nodes, ((size_t)paths->node_count + 1) * sizeof(struct node));
+    result = node_append_locked(paths, parent, site, depth);
     if (result != STATUS_OK)
         return result;
-    ((struct node *)paths->nodes.base)[paths->node_count] = (struct node){parent, site, depth};
-    idtable_put(index, slot, paths->node_count);
-    *id = paths->node_count++;
+    *id = paths->node_count - 1;
+    idtable_put(index, slot, *id);
     update_weight(paths);
     return STATUS_OK;
 }
@@ -133,6 +149,11 @@ status path_named_locked(struct callpaths *paths, const char *name, uint32_t *no
     if (result == STATUS_OK)
         result = site_intern_locked(paths, &site, &id);
     return result == STATUS_OK ? node_intern_locked(paths, 0, id, 1, node) : result;
+}
+
+/* All that is there has an entry in the index, or, where it was appended, nothing has. */
+static bool index_check(const struct idtable *index, uint32_t count) {
+    return index->count == count - 1 || index->count == 0;
 }
 
 bool callpaths_check(const struct callpaths *paths) {
@@ -149,6 +170,7 @@ bool callpaths_check(const struct callpaths *paths) {
         if (site->file >= paths->strings.count || site->function >= paths->strings.count)
             return false;
     }
-    return paths->node_index.count == paths->node_count - 1 &&
-           paths->site_index.count == paths->site_count - 1;
+    return index_check(&paths->node_index, paths->node_count) &&
+           index_check(&paths->site_index, paths->site_count) &&
+           index_check(&paths->strings.index, paths->strings.count);
 }

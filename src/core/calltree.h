@@ -52,6 +52,10 @@ void callpaths_release(struct callpaths *paths);
 nodiscard status site_intern_locked(struct callpaths *paths, const struct site *site, uint32_t *id);
 nodiscard status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                                     uint32_t *id);
+/* What is known to be new gets the next id: for readers of files, who look for doubles in a way of their own that
+ * no file can make slow. Where something was appended nothing is interned afterwards. */
+nodiscard status site_append_locked(struct callpaths *paths, const struct site *site);
+nodiscard status node_append_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth);
 
 /* A path of one frame that is no place in the program: PATH_UNKNOWN or PATH_FORGOTTEN. */
 #define PATH_UNKNOWN "<unknown>"

@@ -10,10 +10,11 @@
  * domains, depths (unknown ones too), sizes, counts, file and function names.
  *
  * Writing: to a sink, front to back, in memory that follows the distinct call paths, not the rows.
- * Reading: from bytes in memory (read or mapped), which stay the caller's and unchanged while they are read.
- * Nothing in them is trusted: what is wrong gives STATUS_INVALID and an error; counts are checked against the
- * bytes that are left before memory is taken. Sections not asked for are not looked at. Once open, any
- * threads may read at the same time.
+ * Reading: from a source: bytes in memory, or a function that gets them. Opening reads header, directory and
+ * metadata; other sections are read when they are asked for, one at a time, and checked then. Nothing is trusted:
+ * what is wrong gives STATUS_INVALID and an error; counts are checked against the bytes that are left before memory
+ * is taken; doubles are found by sorting (distinct.h), so no file fills a hash table. Memory: a section's bytes while
+ * it is read, and at most 16 times as many for what is kept of them. Once open, any threads may read at the same time.
  */
 #ifndef MEMTALLY_SNAPFILE_H
 #define MEMTALLY_SNAPFILE_H
@@ -28,7 +29,8 @@ struct snapfile_pair {
     struct string key, value;
 };
 
-/* Takes the next bytes; anything but STATUS_OK ends the writing, and snapfile_write returns it. */
+/* Takes the next bytes; anything but STATUS_OK (STATUS_FAILED, say) ends the writing, and snapfile_write returns
+ * it. */
 typedef status (*snapfile_sink)(void *context, const void *bytes, size_t length);
 
 /* Writes snapshots of different views (1 to VIEW_COUNT of them) that share their call paths; INVALID where
@@ -49,31 +51,55 @@ struct snapfile_section {
     uint32_t checksum;
 };
 
-struct snapfile {
-    const unsigned char *bytes; /* borrowed: the caller's, until the last call */
+/* Where a file's bytes are. They are the caller's, and stay until the last call. */
+struct snapfile_source {
+    const void *bytes; /* in memory; or NULL, and then: */
+    /* Gets `length` bytes at an offset, all of them within the file; any thread. What it returns instead of
+     * STATUS_OK is what the caller of the reader gets. */
+    status (*read)(void *context, uint64_t offset, void *bytes, size_t length);
+    void *context;
+    uint64_t length;
+};
+
+/* Bytes of the file in memory. */
+struct snapfile_piece {
+    const unsigned char *bytes;
+    uint64_t offset; /* in the file */
     size_t length;
+    void *owned; /* what there is to give back; NULL where they are the source's */
+};
+
+struct snapfile {
+    struct snapfile_source source;
+    struct vmem *account;   /* borrowed: outlives the file and what is read from it */
     uint16_t major, minor;  /* the version that wrote it */
     bool views[VIEW_COUNT]; /* which are in the file: at least one */
     struct snapfile_section metadata, strings, sites, nodes, rows[VIEW_COUNT];
+    struct snapfile_piece pairs; /* the metadata's bytes */
     struct checksum_tables checksums;
 };
 
-/* Reads and checks header, directory and metadata. Allocates nothing; there is nothing to close. */
-nodiscard status snapfile_open(struct snapfile *file, const void *bytes, size_t length,
-                               struct snapfile_error *error);
+/* Can a file begin like this? Fewer than 8 bytes decide what they can. */
+bool snapfile_begins_as(const void *bytes, size_t length);
 
-/* The next entry of the metadata; start with *cursor = 0; false at the end. They lie in the file's bytes. */
+/* Reads and checks header, directory and metadata. Where it fails there is nothing to close. */
+nodiscard status snapfile_open(struct snapfile *file, const struct snapfile_source *source,
+                               struct vmem *account, struct snapfile_error *error);
+void snapfile_close(struct snapfile *file); /* also of a zeroed file, and twice */
+
+/* The next entry of the metadata; start with *cursor = 0; false at the end. They lie in the file until it is closed;
+ * where in the file a text begins: pairs.offset + (text.bytes - pairs.bytes). */
 bool snapfile_next_pair(const struct snapfile *file, size_t *cursor, struct snapfile_pair *found);
 
 /* The file's call paths, as new ones: one reference, the caller's. */
-nodiscard status snapfile_read_paths(const struct snapfile *file, struct vmem *account,
-                                     struct callpaths **paths, struct snapfile_error *error);
+nodiscard status snapfile_read_paths(const struct snapfile *file, struct callpaths **paths,
+                                     struct snapfile_error *error);
 /* A view on the call paths that snapfile_read_paths gave for this file: one reference, the caller's. INVALID,
  * too, for a view that is not in the file. */
 nodiscard status snapfile_read_view(const struct snapfile *file, struct callpaths *paths, enum view view,
                                     struct snapshot **snapshot, struct snapfile_error *error);
 
-/* All in one, for a file with one view (or the first of live, peak, total that it has). */
+/* All in one, from memory, for a file with one view (or the first of live, peak, total that it has). */
 nodiscard status snapfile_read(const void *bytes, size_t length, struct vmem *account,
                                struct snapshot **snapshot, struct snapfile_error *error);
 

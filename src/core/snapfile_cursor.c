@@ -92,18 +92,57 @@ bool cursor_ends(struct cursor *cursor) {
     return false;
 }
 
-bool cursor_open(struct cursor *cursor, const struct snapfile *file, const struct snapfile_section *section,
-                 const char *what, uint64_t least, struct snapfile_error *error) {
-    const unsigned char *start = file->bytes + section->offset;
-    *cursor = (struct cursor){file->bytes, start, start + section->length, error, what};
-    if (checksum(&file->checksums, 0, start, (size_t)section->length) != section->checksum) {
-        snapfile_fail(error, section->offset, "%s are damaged (checksum)", what);
-        return false;
+status piece_open(struct snapfile_piece *piece, const struct snapfile *file, uint64_t offset,
+                  uint64_t length) {
+    const struct snapfile_source *source = &file->source;
+    assert(length <= source->length && offset <= source->length - length);
+    *piece = (struct snapfile_piece){.offset = offset, .length = (size_t)length};
+    if (source->bytes != NULL || length == 0) {
+        piece->bytes = length == 0 ? (const unsigned char *)"" : (const unsigned char *)source->bytes + offset;
+        return STATUS_OK;
     }
+    if ((piece->owned = vmem_map(file->account, piece->length)) == NULL)
+        return STATUS_NOMEM;
+    piece->bytes = piece->owned;
+    status result = source->read(source->context, offset, piece->owned, piece->length);
+    if (result != STATUS_OK)
+        piece_close(piece, file);
+    return result;
+}
+
+void piece_close(struct snapfile_piece *piece, const struct snapfile *file) {
+    if (piece->owned != NULL)
+        vmem_unmap(file->account, piece->owned, piece->length);
+    *piece = (struct snapfile_piece){0};
+}
+
+struct cursor cursor_on(const struct snapfile_piece *piece, const char *what, struct snapfile_error *error) {
+    return (struct cursor){.start = piece->bytes,
+                           .at = piece->bytes,
+                           .end = piece->bytes + piece->length,
+                           .offset = piece->offset,
+                           .error = error,
+                           .what = what};
+}
+
+status cursor_open(struct cursor *cursor, const struct snapfile *file, const struct snapfile_section *section,
+                   const char *what, uint64_t least, struct snapfile_error *error) {
+    struct snapfile_piece piece;
     if (section->count > section->length / least) {
         snapfile_fail(error, section->offset, "%s: %" PRIu64 " of them do not fit into %" PRIu64 " bytes",
                       what, section->count, section->length);
-        return false;
+        return STATUS_INVALID;
     }
-    return true;
+    status result = piece_open(&piece, file, section->offset, section->length);
+    if (result != STATUS_OK)
+        return result;
+    *cursor = cursor_on(&piece, what, error);
+    cursor->piece = piece;
+    if (checksum(&file->checksums, 0, piece.bytes, piece.length) == section->checksum)
+        return STATUS_OK;
+    snapfile_fail(error, section->offset, "%s are damaged (checksum)", what);
+    cursor_close(cursor, file);
+    return STATUS_INVALID;
 }
+
+void cursor_close(struct cursor *cursor, const struct snapfile *file) { piece_close(&cursor->piece, file); }

@@ -1,9 +1,10 @@
 /* snapfile_cursor: reading numbers and texts out of bytes that nobody vouches for.
  *
- *   bytes ---- start of the file        at ---- next byte        end ---- of the section
+ *   start ---- of the section, at `offset` of the file        at ---- next byte        end ---- of the section
  *
  * Each get_ function takes what it returns, or says what is wrong, notes the byte, and returns false; nothing
- * is read at or beyond `end`. Owns nothing. One thread a cursor. Internal to the reader.
+ * is read at or beyond `end`. Owns its piece of the file from cursor_open to cursor_close. One thread a cursor.
+ * Internal to the reader.
  */
 #ifndef MEMTALLY_SNAPFILE_CURSOR_H
 #define MEMTALLY_SNAPFILE_CURSOR_H
@@ -11,10 +12,17 @@
 #include "snapfile_format.h"
 
 struct cursor {
-    const unsigned char *bytes, *at, *end;
+    const unsigned char *start, *at, *end;
+    uint64_t offset;
     struct snapfile_error *error;
     const char *what; /* the section's name in messages */
+    struct snapfile_piece piece;
 };
+
+/* Gets bytes of the file, which has them; NOMEM, or what the source returned. */
+nodiscard status piece_open(struct snapfile_piece *piece, const struct snapfile *file, uint64_t offset,
+                            uint64_t length);
+void piece_close(struct snapfile_piece *piece, const struct snapfile *file); /* also of a zeroed piece */
 
 /* Notes an error at a byte of the file. */
 void snapfile_fail(struct snapfile_error *error, uint64_t offset, const char *format, ...)
@@ -37,7 +45,7 @@ bool cursor_get_difference(struct cursor *cursor, uint32_t most, const char *nam
 bool cursor_get_text(struct cursor *cursor, struct string *text);
 
 static inline uint64_t cursor_offset(const struct cursor *cursor) {
-    return (uint64_t)(cursor->at - cursor->bytes);
+    return cursor->offset + (uint64_t)(cursor->at - cursor->start);
 }
 
 /* True at the end of the section; else an error. */
@@ -50,8 +58,12 @@ static inline uint64_t get_fixed(const unsigned char *bytes, size_t length) {
     return number;
 }
 
-/* A section's cursor, once its checksum is right; false with an error else. An item takes `least` bytes. */
-bool cursor_open(struct cursor *cursor, const struct snapfile *file, const struct snapfile_section *section,
-                 const char *what, uint64_t least, struct snapfile_error *error);
+/* A section's cursor, once its checksum is right; else there is nothing to close. An item takes `least` bytes. */
+nodiscard status cursor_open(struct cursor *cursor, const struct snapfile *file,
+                             const struct snapfile_section *section, const char *what, uint64_t least,
+                             struct snapfile_error *error);
+void cursor_close(struct cursor *cursor, const struct snapfile *file);
+/* A cursor on a piece that belongs to somebody else: not to be closed. */
+struct cursor cursor_on(const struct snapfile_piece *piece, const char *what, struct snapfile_error *error);
 
 #endif

@@ -1,10 +1,11 @@
 /* snapfile_read: from the sections of an open file to call paths and snapshots (snapfile.h,
  * snapfile_format.h).
  *
- * Numbers in the file are ids in the new call paths: both count from 1 in the order of appearance, so
- * whatever is there twice shows by getting an older id, and is refused. Any thread: what is being made is not
- * seen by others yet.
+ * Numbers in the file are ids in the new call paths: both count from 1 in the order of appearance. Whatever is there
+ * twice is found when its section is complete, and refused: ids stand for content. Any thread: what is being made is
+ * not seen by others yet.
  */
+#include "distinct.h"
 #include "snapfile_cursor.h"
 
 #include <inttypes.h>
@@ -18,61 +19,49 @@ static status limited(status result, struct cursor *cursor) {
     return STATUS_INVALID;
 }
 
-static status repeated(struct cursor *cursor, uint64_t start, uint32_t number, uint32_t earlier) {
-    snapfile_fail(cursor->error, start, "%s: number %" PRIu32 " is number %" PRIu32 " again", cursor->what,
-                  number, earlier);
-    return STATUS_INVALID;
+/* One kind of items: how to take the next one, number `number`, and put it where it belongs. */
+struct reading {
+    struct cursor cursor;
+    struct callpaths *paths;
+    struct site site; /* the last one: differences refer to it */
+    uint32_t node_site;
+    bool locating; /* once all is there: only to find where an item begins */
+};
+typedef status (*read_item)(struct reading *reading, uint32_t number);
+
+static status read_string(struct reading *reading, uint32_t number) {
+    struct string text;
+    uint64_t start = cursor_offset(&reading->cursor);
+    if (!cursor_get_text(&reading->cursor, &text))
+        return STATUS_INVALID;
+    if (text.length == 0) {
+        snapfile_fail(reading->cursor.error, start, "strings: number %" PRIu32 " is number 0 again", number);
+        return STATUS_INVALID;
+    }
+    return reading->locating ? STATUS_OK
+                             : strtab_append(&reading->paths->strings, text.bytes, text.length);
 }
 
-static status read_strings(const struct snapfile *file, struct callpaths *paths,
-                           struct snapfile_error *error) {
-    struct cursor cursor;
-    if (!cursor_open(&cursor, file, &file->strings, "strings", 2, error))
+static status read_site(struct reading *reading, uint32_t number) {
+    struct cursor *cursor = &reading->cursor;
+    struct site *site = &reading->site;
+    uint32_t strings = reading->paths->strings.count - 1;
+    (void)number;
+    if (!cursor_get_difference(cursor, strings, "the file name's number", &site->file) ||
+        !cursor_get_difference(cursor, strings, "the function name's number", &site->function) ||
+        !cursor_get_difference(cursor, UINT32_MAX, "the line", &site->line))
         return STATUS_INVALID;
-    for (uint64_t i = 1; i <= file->strings.count; i++) {
-        struct string text;
-        uint64_t start = cursor_offset(&cursor);
-        uint32_t id;
-        if (!cursor_get_text(&cursor, &text))
-            return STATUS_INVALID;
-        status result = strtab_intern(&paths->strings, text.bytes, text.length, &id);
-        if (result != STATUS_OK)
-            return limited(result, &cursor);
-        if (id != i)
-            return repeated(&cursor, start, (uint32_t)i, id);
-    }
-    return cursor_ends(&cursor) ? STATUS_OK : STATUS_INVALID;
-}
-
-static status read_sites(const struct snapfile *file, struct callpaths *paths, struct snapfile_error *error) {
-    struct cursor cursor;
-    struct site site = {0};
-    uint32_t strings = paths->strings.count - 1;
-    if (!cursor_open(&cursor, file, &file->sites, "sites", 3, error))
-        return STATUS_INVALID;
-    for (uint64_t i = 1; i <= file->sites.count; i++) {
-        uint64_t start = cursor_offset(&cursor);
-        uint32_t id;
-        if (!cursor_get_difference(&cursor, strings, "the file name's number", &site.file) ||
-            !cursor_get_difference(&cursor, strings, "the function name's number", &site.function) ||
-            !cursor_get_difference(&cursor, UINT32_MAX, "the line", &site.line))
-            return STATUS_INVALID;
-        status result = site_intern_locked(paths, &site, &id);
-        if (result != STATUS_OK)
-            return limited(result, &cursor);
-        if (id != i)
-            return repeated(&cursor, start, (uint32_t)i, id);
-    }
-    return cursor_ends(&cursor) ? STATUS_OK : STATUS_INVALID;
+    return reading->locating ? STATUS_OK : site_append_locked(reading->paths, site);
 }
 
 /* Where a node hangs: its parent, and how deep it is. */
-static bool get_parent(struct cursor *cursor, const struct callpaths *paths, uint32_t number,
-                       uint32_t *parent, uint32_t *site, uint32_t *depth) {
+static bool get_parent(struct reading *reading, uint32_t number, uint32_t *parent, uint32_t *depth) {
+    struct cursor *cursor = &reading->cursor;
+    const struct callpaths *paths = reading->paths;
     uint64_t start = cursor_offset(cursor);
     uint32_t back;
     if (!cursor_get_below(cursor, number - 1, "the way back to the parent", &back) ||
-        !cursor_get_difference(cursor, paths->site_count - 1, "the site's number", site))
+        !cursor_get_difference(cursor, paths->site_count - 1, "the site's number", &reading->node_site))
         return false;
     *parent = back == 0 ? 0 : number - back;
     if (*parent != 0) {
@@ -89,38 +78,86 @@ static bool get_parent(struct cursor *cursor, const struct callpaths *paths, uin
     return *depth != 0;
 }
 
-static status read_nodes(const struct snapfile *file, struct callpaths *paths, struct snapfile_error *error) {
-    struct cursor cursor;
-    uint32_t site = 0;
-    if (!cursor_open(&cursor, file, &file->nodes, "nodes", 2, error))
+static status read_node(struct reading *reading, uint32_t number) {
+    uint32_t parent, depth;
+    if (!get_parent(reading, number, &parent, &depth))
         return STATUS_INVALID;
-    for (uint64_t i = 1; i <= file->nodes.count; i++) {
-        uint64_t start = cursor_offset(&cursor);
-        uint32_t parent, depth, id;
-        if (!get_parent(&cursor, paths, (uint32_t)i, &parent, &site, &depth))
-            return STATUS_INVALID;
-        status result = node_intern_locked(paths, parent, site, depth, &id);
-        if (result != STATUS_OK)
-            return limited(result, &cursor);
-        if (id != i)
-            return repeated(&cursor, start, (uint32_t)i, id);
-    }
-    return cursor_ends(&cursor) ? STATUS_OK : STATUS_INVALID;
+    return reading->locating ? STATUS_OK
+                             : node_append_locked(reading->paths, parent, reading->node_site, depth);
 }
 
-status snapfile_read_paths(const struct snapfile *file, struct vmem *account, struct callpaths **paths,
+static status read_items(struct reading *reading, read_item next, uint64_t count) {
+    for (uint64_t i = 1; i <= count; i++) {
+        status result = next(reading, (uint32_t)i); /* ids end long before 32 bits do */
+        if (result != STATUS_OK)
+            return limited(result, &reading->cursor);
+    }
+    return cursor_ends(&reading->cursor) ? STATUS_OK : STATUS_INVALID;
+}
+
+/* Says where the item begins that is there twice; it has been read before, so nothing else is wrong before it. */
+static status refuse_repeated(struct reading *reading, read_item next, const struct repeated *repeated) {
+    struct cursor *cursor = &reading->cursor;
+    status result = STATUS_OK;
+    reading->locating = true;
+    reading->site = (struct site){0};
+    reading->node_site = 0;
+    cursor->at = cursor->start;
+    for (uint32_t i = 1; i < repeated->item && result == STATUS_OK; i++)
+        result = next(reading, i);
+    snapfile_fail(cursor->error, cursor_offset(cursor), "%s: number %" PRIu32 " is number %" PRIu32 " again",
+                  cursor->what, repeated->item, repeated->earlier);
+    return STATUS_INVALID;
+}
+
+typedef const uint32_t (*records)[RECORD_NUMBERS];
+
+_Static_assert(sizeof(struct site) == sizeof(uint32_t[RECORD_NUMBERS]) &&
+                   sizeof(struct node) == sizeof(uint32_t[RECORD_NUMBERS]),
+               "sites and nodes are compared as records");
+
+static status find_repeated(struct callpaths *paths, read_item kind, struct repeated *repeated) {
+    if (kind == read_string)
+        return distinct_strings(paths->account, &paths->strings, repeated);
+    /* Number 0 is none of them: a site without names may have a number of its own as well. */
+    const struct region *all = kind == read_site ? &paths->sites : &paths->nodes;
+    uint32_t count = (kind == read_site ? paths->site_count : paths->node_count) - 1;
+    status result = distinct_records(paths->account, (records)all->base + 1, count, repeated);
+    if (result == STATUS_OK && repeated->item != 0) /* numbers count from 1 */
+        *repeated = (struct repeated){repeated->item + 1, repeated->earlier + 1};
+    return result;
+}
+
+static status read_section(const struct snapfile *file, const struct snapfile_section *section,
+                           const char *what, uint64_t least, read_item next, struct callpaths *paths,
+                           struct snapfile_error *error) {
+    struct reading reading = {.paths = paths};
+    struct repeated repeated;
+    status result = cursor_open(&reading.cursor, file, section, what, least, error);
+    if (result != STATUS_OK)
+        return result;
+    result = read_items(&reading, next, section->count);
+    if (result == STATUS_OK)
+        result = find_repeated(paths, next, &repeated);
+    if (result == STATUS_OK && repeated.item != 0)
+        result = refuse_repeated(&reading, next, &repeated);
+    cursor_close(&reading.cursor, file);
+    return result;
+}
+
+status snapfile_read_paths(const struct snapfile *file, struct callpaths **paths,
                            struct snapfile_error *error) {
     memset(error, 0, sizeof *error);
     *paths = NULL;
-    struct callpaths *made = callpaths_new(account);
+    struct callpaths *made = callpaths_new(file->account);
     if (made == NULL)
         return STATUS_NOMEM;
     lock_acquire(&made->lock);
-    status result = read_strings(file, made, error);
+    status result = read_section(file, &file->strings, "strings", 2, read_string, made, error);
     if (result == STATUS_OK)
-        result = read_sites(file, made, error);
+        result = read_section(file, &file->sites, "sites", 3, read_site, made, error);
     if (result == STATUS_OK)
-        result = read_nodes(file, made, error);
+        result = read_section(file, &file->nodes, "nodes", 2, read_node, made, error);
     lock_release(&made->lock);
     if (result == STATUS_OK)
         *paths = made;
@@ -170,30 +207,27 @@ static status read_rows(struct cursor *cursor, const struct snapfile *file, uint
     return cursor_ends(cursor) ? STATUS_OK : STATUS_INVALID;
 }
 
-status snapfile_read_view(const struct snapfile *file, struct callpaths *paths, enum view view,
-                          struct snapshot **snapshot, struct snapfile_error *error) {
-    const struct snapfile_section *section = &file->rows[view];
-    struct cursor cursor;
-    uint32_t limit;
-    assert(callpaths_ends(paths).nodes > file->nodes.count);
-    memset(error, 0, sizeof *error);
-    *snapshot = NULL;
-    if (!file->views[view]) {
-        snapfile_fail(error, 0, "this view is not in the file");
+/* What stands before the rows. */
+static status read_limit(struct cursor *cursor, uint32_t *limit) {
+    uint64_t start = cursor_offset(cursor);
+    if (!cursor_get_below(cursor, UINT32_MAX, "the limit", limit))
         return STATUS_INVALID;
-    }
-    if (!cursor_open(&cursor, file, section, "rows", 2, error))
-        return STATUS_INVALID;
-    if (!cursor_get_below(&cursor, UINT32_MAX, "the limit", &limit))
-        return STATUS_INVALID;
-    if (limit == 0) {
-        snapfile_fail(error, section->offset, "rows: the limit is 0");
-        return STATUS_INVALID;
-    }
-    struct snapshot *made = snapshot_new(paths->account, paths, limit, view);
+    if (*limit > 0)
+        return STATUS_OK;
+    snapfile_fail(cursor->error, start, "rows: the limit is 0");
+    return STATUS_INVALID;
+}
+
+static status make_view(struct cursor *cursor, const struct snapfile *file, struct callpaths *paths,
+                        enum view view, struct snapshot **snapshot) {
+    uint32_t limit = 0;
+    status result = read_limit(cursor, &limit);
+    if (result != STATUS_OK)
+        return result;
+    struct snapshot *made = snapshot_new(file->account, paths, limit, view);
     if (made == NULL)
         return STATUS_NOMEM;
-    status result = read_rows(&cursor, file, section->count, made);
+    result = read_rows(cursor, file, file->rows[view].count, made);
     if (result == STATUS_OK)
         *snapshot = made;
     else
@@ -201,20 +235,40 @@ status snapfile_read_view(const struct snapfile *file, struct callpaths *paths, 
     return result;
 }
 
+status snapfile_read_view(const struct snapfile *file, struct callpaths *paths, enum view view,
+                          struct snapshot **snapshot, struct snapfile_error *error) {
+    struct cursor cursor;
+    assert(callpaths_ends(paths).nodes > file->nodes.count);
+    memset(error, 0, sizeof *error);
+    *snapshot = NULL;
+    if (!file->views[view]) {
+        snapfile_fail(error, 0, "this view is not in the file");
+        return STATUS_INVALID;
+    }
+    status result = cursor_open(&cursor, file, &file->rows[view], "rows", 2, error);
+    if (result != STATUS_OK)
+        return result;
+    result = make_view(&cursor, file, paths, view, snapshot);
+    cursor_close(&cursor, file);
+    return result;
+}
+
 status snapfile_read(const void *bytes, size_t length, struct vmem *account, struct snapshot **snapshot,
                      struct snapfile_error *error) {
+    struct snapfile_source source = {.bytes = bytes, .length = length};
     struct snapfile file;
     struct callpaths *paths = NULL;
     *snapshot = NULL;
-    status result = snapfile_open(&file, bytes, length, error);
+    status result = snapfile_open(&file, &source, account, error);
     if (result == STATUS_OK)
-        result = snapfile_read_paths(&file, account, &paths, error);
-    if (result != STATUS_OK)
-        return result;
+        result = snapfile_read_paths(&file, &paths, error);
     int view = VIEW_LIVE;
-    while (!file.views[view]) /* there is one: opening made sure */
+    while (result == STATUS_OK && !file.views[view]) /* there is one: opening made sure */
         view++;
-    result = snapfile_read_view(&file, paths, (enum view)view, snapshot, error);
-    callpaths_release(paths);
+    if (result == STATUS_OK)
+        result = snapfile_read_view(&file, paths, (enum view)view, snapshot, error);
+    if (paths != NULL)
+        callpaths_release(paths);
+    snapfile_close(&file);
     return result;
 }

@@ -55,10 +55,26 @@ size_t strtab_bytes(const struct strtab *strings) {
     return ((const uint32_t *)strings->ends.base)[strings->count - 1];
 }
 
+status strtab_append(struct strtab *strings, const char *bytes, size_t length) {
+    uint32_t *ends = (uint32_t *)strings->ends.base;
+    size_t start = ends[strings->count - 1];
+    if (length > UINT32_MAX - start)
+        return STATUS_FULL;
+    status result = region_grow(&strings->bytes, start + length);
+    if (result == STATUS_OK)
+        result = region_grow(&strings->ends, ((size_t)strings->count + 1) * sizeof *ends);
+    if (result != STATUS_OK)
+        return result;
+    memcpy(strings->bytes.base + start, bytes, length);
+    ends[strings->count++] = (uint32_t)(start + length);
+    return STATUS_OK;
+}
+
 status strtab_intern(struct strtab *strings, const char *bytes, size_t length, uint32_t *id) {
     *id = 0;
     if (length == 0)
         return STATUS_OK;
+    assert(strings->index.count == strings->count - 1); /* nothing was appended */
     status result = idtable_reserve(&strings->index, hash_of, strings);
     if (result != STATUS_OK)
         return result;
@@ -71,16 +87,10 @@ status strtab_intern(struct strtab *strings, const char *bytes, size_t length, u
             return STATUS_OK;
         }
     }
-    uint32_t *ends = (uint32_t *)strings->ends.base;
-    size_t start = ends[strings->count - 1];
-    if (start + length > UINT32_MAX)
-        return STATUS_FULL;
-    if ((result = region_grow(&strings->bytes, start + length)) != STATUS_OK ||
-        (result = region_grow(&strings->ends, ((size_t)strings->count + 1) * sizeof *ends)) != STATUS_OK)
+    result = strtab_append(strings, bytes, length);
+    if (result != STATUS_OK)
         return result;
-    memcpy(strings->bytes.base + start, bytes, length);
-    ends[strings->count] = (uint32_t)(start + length);
-    idtable_put(&strings->index, slot, strings->count);
-    *id = strings->count++;
+    *id = strings->count - 1;
+    idtable_put(&strings->index, slot, *id);
     return STATUS_OK;
 }

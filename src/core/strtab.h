@@ -27,6 +27,8 @@ struct string {
 nodiscard status strtab_init(struct strtab *strings, struct vmem *account);
 void strtab_fini(struct strtab *strings);
 nodiscard status strtab_intern(struct strtab *strings, const char *bytes, size_t length, uint32_t *id);
+/* A string that is known to be new gets the next id. Where one was appended nothing is interned afterwards. */
+nodiscard status strtab_append(struct strtab *strings, const char *bytes, size_t length);
 struct string strtab_get(const struct strtab *strings, uint32_t id);
 size_t strtab_bytes(const struct strtab *strings); /* of all names together */
 

@@ -261,12 +261,13 @@ PyObject *snapshot_dump(PyObject *self, PyObject *args, PyObject *kwargs) {
  * are none. */
 static status read_columns(const void *bytes, size_t length, struct snapshot **columns,
                            struct string *attributes, struct snapfile_error *error) {
+    struct snapfile_source source = {.bytes = bytes, .length = length};
     struct snapfile file;
     struct snapfile_pair entry;
     struct callpaths *paths = NULL;
     enum view view = VIEW_LIVE;
     size_t cursor = 0;
-    status result = snapfile_open(&file, bytes, length, error);
+    status result = snapfile_open(&file, &source, &snapshots_account, error);
     if (result != STATUS_OK)
         return result;
     while (snapfile_next_pair(&file, &cursor, &entry))
@@ -275,7 +276,7 @@ static status read_columns(const void *bytes, size_t length, struct snapshot **c
             *attributes = entry.value;
     while (!file.views[view] && view + 1 < VIEW_COUNT)
         view++;
-    if ((result = snapfile_read_paths(&file, &snapshots_account, &paths, error)) != STATUS_OK)
+    if ((result = snapfile_read_paths(&file, &paths, error)) != STATUS_OK)
         return result;
     result = snapfile_read_view(&file, paths, view, columns, error);
     callpaths_release(paths);

@@ -12,6 +12,7 @@ void raise_status(status result) {
     case STATUS_INVALID:
         PyErr_SetString(PyExc_ValueError, "the data of the snapshot cannot be right");
         break;
+    case STATUS_FAILED: /* whoever reads or writes raises what it met */
     case STATUS_OK:
         Py_UNREACHABLE();
     }

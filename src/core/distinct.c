@@ -1,0 +1,130 @@
+/* distinct: see distinct.h. Records are sorted by radix, strings are merged; both stably, so of two equal items the
+ * earlier one stands before the later. One thread. */
+#include "distinct.h"
+
+#include <string.h>
+
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, DIGIT_STEPS = (32 + DIGIT_BITS - 1) / DIGIT_BITS };
+
+/* The items' numbers, and room to sort them. */
+struct orders {
+    struct vmem *account;
+    uint32_t *now, *next; /* owned: two halves of one table */
+    uint32_t *both;
+    uint32_t count;
+};
+
+static status orders_init(struct orders *orders, struct vmem *account, uint32_t count) {
+    *orders = (struct orders){.account = account, .count = count};
+    orders->both = vmem_map(account, 2 * ((size_t)count + 1) * sizeof *orders->both);
+    if (orders->both == NULL)
+        return STATUS_NOMEM;
+    orders->now = orders->both;
+    orders->next = orders->both + count;
+    for (uint32_t i = 0; i < count; i++)
+        orders->now[i] = i;
+    return STATUS_OK;
+}
+
+static void orders_fini(struct orders *orders) {
+    vmem_unmap(orders->account, orders->both, 2 * ((size_t)orders->count + 1) * sizeof *orders->both);
+}
+
+static void orders_swap(struct orders *orders) {
+    uint32_t *now = orders->now;
+    orders->now = orders->next;
+    orders->next = now;
+}
+
+/* Equal items stand side by side: keeps the pair whose later item comes first in the list. */
+static void note_repeated(struct repeated *found, uint32_t earlier, uint32_t item) {
+    if (found->item == 0 || item < found->item)
+        *found = (struct repeated){item, earlier};
+}
+
+/* --- records --- */
+
+static uint32_t digit(uint32_t number, int step) { return number >> step * DIGIT_BITS & (DIGITS - 1); }
+
+/* By one digit of one of the numbers. */
+static void sort_by_digit(struct orders *orders, const uint32_t (*records)[RECORD_NUMBERS], int number,
+                          int step) {
+    uint32_t starts[DIGITS] = {0};
+    for (uint32_t i = 0; i < orders->count; i++)
+        starts[digit(records[i][number], step)]++;
+    if (starts[digit(records[0][number], step)] == orders->count)
+        return; /* all the same: high digits of small numbers */
+    uint32_t before = 0;
+    for (int i = 0; i < DIGITS; i++) {
+        uint32_t here = starts[i];
+        starts[i] = before;
+        before += here;
+    }
+    for (uint32_t i = 0; i < orders->count; i++) {
+        uint32_t item = orders->now[i];
+        orders->next[starts[digit(records[item][number], step)]++] = item;
+    }
+    orders_swap(orders);
+}
+
+status distinct_records(struct vmem *account, const uint32_t (*records)[RECORD_NUMBERS], uint32_t count,
+                        struct repeated *found) {
+    struct orders orders;
+    *found = (struct repeated){0, 0};
+    status result = orders_init(&orders, account, count);
+    if (result != STATUS_OK)
+        return result;
+    for (int number = RECORD_NUMBERS - 1; count > 0 && number >= 0; number--) {
+        for (int step = 0; step < DIGIT_STEPS; step++)
+            sort_by_digit(&orders, records, number, step);
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        if (memcmp(records[orders.now[i - 1]], records[orders.now[i]], sizeof *records) == 0)
+            note_repeated(found, orders.now[i - 1], orders.now[i]);
+    }
+    orders_fini(&orders);
+    return STATUS_OK;
+}
+
+/* --- strings --- */
+
+static int compare(const struct strtab *strings, uint32_t a, uint32_t b) {
+    struct string left = strtab_get(strings, a), right = strtab_get(strings, b);
+    size_t common = left.length < right.length ? left.length : right.length;
+    int order = common == 0 ? 0 : memcmp(left.bytes, right.bytes, common);
+    return order != 0 ? order : (left.length > right.length) - (left.length < right.length);
+}
+
+/* Merges now[start .. middle] and now[middle .. end] into `next`. */
+static void merge(struct orders *orders, const struct strtab *strings, uint32_t start, uint32_t middle,
+                  uint32_t end) {
+    uint32_t left = start, right = middle;
+    for (uint32_t to = start; to < end; to++) {
+        bool take_left = right == end ||
+                         (left < middle && compare(strings, orders->now[left], orders->now[right]) <= 0);
+        orders->next[to] = orders->now[take_left ? left++ : right++];
+    }
+}
+
+static uint32_t least(uint64_t a, uint32_t b) { return a < b ? (uint32_t)a : b; }
+
+status distinct_strings(struct vmem *account, const struct strtab *strings, struct repeated *found) {
+    struct orders orders;
+    uint32_t count = strings->count;
+    *found = (struct repeated){0, 0};
+    status result = orders_init(&orders, account, count);
+    if (result != STATUS_OK)
+        return result;
+    for (uint64_t width = 1; width < count; width *= 2) {
+        for (uint64_t start = 0; start < count; start += 2 * width)
+            merge(&orders, strings, (uint32_t)start, least(start + width, count),
+                  least(start + 2 * width, count));
+        orders_swap(&orders);
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        if (compare(strings, orders.now[i - 1], orders.now[i]) == 0)
+            note_repeated(found, orders.now[i - 1], orders.now[i]);
+    }
+    orders_fini(&orders);
+    return STATUS_OK;
+}
