@@ -46,9 +46,8 @@ def _stop_tracing() -> "Holdings | None":
     if not memtally.is_tracing():
         return None
     try:
-        peak = memtally.take_snapshot(view="peak")  # first: the other one could raise the peak
         live = memtally.take_snapshot()
-        return peak, live, int(memtally.capabilities().get("lost_traces", 0))
+        return live.view("peak"), live, int(memtally.capabilities().get("lost_traces", 0))
     finally:
         memtally.stop()
 

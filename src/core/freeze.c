@@ -1,4 +1,4 @@
-/* freeze: a view of the tracer as a snapshot. Holds the main GIL; takes the side's lock while it reads the side.
+/* freeze: views of the tracer as snapshots. Holds the main GIL; takes the side's lock while it reads the side.
  *
  * live: the records are counted by (tally, size) in one pass; peak and total: one row a tally. */
 #include "tracer.h"
@@ -165,7 +165,6 @@ static status add_tally(const struct tracer *tracer, struct snapshot *snapshot, 
 }
 
 static status freeze_tallies(struct tracer *tracer, struct snapshot *snapshot) {
-    ledger_note_peak(&tracer->ledger);
     status result = STATUS_OK;
     for (uint32_t id = 1; id < tracer->ledger.count && result == STATUS_OK; id++)
         result = add_tally(tracer, snapshot, DOMAIN_PYTHON, &tracer->ledger.tallies[id]);
@@ -176,20 +175,56 @@ static status freeze_tallies(struct tracer *tracer, struct snapshot *snapshot) {
     return result;
 }
 
-status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view, struct snapshot **result) {
-    *result = NULL;
+static status freeze_view(struct tracer *tracer, struct vmem *account, enum view view,
+                          struct snapshot **result) {
     struct snapshot *snapshot = snapshot_new(account, tracer->paths, tracer->frames, view);
     if (snapshot == NULL)
         return STATUS_NOMEM;
-    lock_acquire(&tracer->side.lock);
-    if (tracer->side.pending)
-        side_settle_locked(&tracer->side, &tracer->ledger);
     status frozen = view == VIEW_LIVE ? freeze_live(tracer, snapshot) : freeze_tallies(tracer, snapshot);
-    lock_release(&tracer->side.lock);
     if (frozen != STATUS_OK) {
         snapshot_release(snapshot);
         return frozen;
     }
+    snapshot_complete(snapshot);
     *result = snapshot;
     return STATUS_OK;
+}
+
+/* All counters as they are now; nothing of the side changes before its lock is given back. */
+static void count_memory(struct tracer *tracer, struct moment *moment) {
+    struct ledger *ledger = &tracer->ledger;
+    if (tracer->side.pending)
+        side_settle_locked(&tracer->side, ledger);
+    ledger_note_peak(ledger);
+    moment->current = (uint64_t)(ledger->current + tracer->side.current);
+    moment->peak = (uint64_t)(ledger->limit + tracer->side.current);
+    moment->lost = tracer->lost;
+    moment->frames = tracer->frames;
+}
+
+status tracer_freeze_views(struct tracer *tracer, struct vmem *account, const bool wanted[VIEW_COUNT],
+                           struct moment *moment) {
+    status result = STATUS_OK;
+    *moment = (struct moment){.frames = 0};
+    lock_acquire(&tracer->side.lock);
+    count_memory(tracer, moment);
+    for (int view = 0; view < VIEW_COUNT && result == STATUS_OK; view++) {
+        if (wanted[view])
+            result = freeze_view(tracer, account, (enum view)view, &moment->views[view]);
+    }
+    lock_release(&tracer->side.lock);
+    for (int view = 0; view < VIEW_COUNT && result != STATUS_OK; view++) {
+        snapshot_release(moment->views[view]);
+        moment->views[view] = NULL;
+    }
+    return result;
+}
+
+status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view, struct snapshot **result) {
+    bool wanted[VIEW_COUNT] = {false};
+    struct moment moment;
+    wanted[view] = true;
+    status frozen = tracer_freeze_views(tracer, account, wanted, &moment);
+    *result = moment.views[view];
+    return frozen;
 }

@@ -33,7 +33,8 @@ struct snapfile_pair {
  * it. */
 typedef status (*snapfile_sink)(void *context, const void *bytes, size_t length);
 
-/* Writes snapshots of different views (1 to VIEW_COUNT of them) that share their call paths; INVALID where
+/* Writes snapshots of different views (1 to VIEW_COUNT of them, the most important one first) that share their call
+ * paths; INVALID where
  * they do not, or where metadata is not what it has to be. NOMEM where the system has no memory; what was
  * written then is no file. */
 nodiscard status snapfile_write(struct snapshot *const *snapshots, size_t snapshot_count,
@@ -45,6 +46,10 @@ struct snapfile_error {
     char text[160]; /* a part of a sentence, ASCII, terminated: "node 7 has site 12 of 11" */
     uint64_t offset;
 };
+
+/* Notes an error at a byte of the file; for whoever finds something wrong with what metadata say, too. */
+void snapfile_fail(struct snapfile_error *error, uint64_t offset, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 struct snapfile_section {
     uint64_t offset, length, count; /* offset 0: not there */
@@ -74,6 +79,7 @@ struct snapfile {
     struct vmem *account;   /* borrowed: outlives the file and what is read from it */
     uint16_t major, minor;  /* the version that wrote it */
     bool views[VIEW_COUNT]; /* which are in the file: at least one */
+    enum view first;        /* the one whose rows come first: what the file is of, above all */
     struct snapfile_section metadata, strings, sites, nodes, rows[VIEW_COUNT];
     struct snapfile_piece pairs; /* the metadata's bytes */
     struct checksum_tables checksums;
@@ -99,7 +105,11 @@ nodiscard status snapfile_read_paths(const struct snapfile *file, struct callpat
 nodiscard status snapfile_read_view(const struct snapfile *file, struct callpaths *paths, enum view view,
                                     struct snapshot **snapshot, struct snapfile_error *error);
 
-/* All in one, from memory, for a file with one view (or the first of live, peak, total that it has). */
+/* The limit of a view's tracebacks, without reading its rows; their checksum is not looked at yet. */
+nodiscard status snapfile_read_limit(const struct snapfile *file, enum view view, uint32_t *limit,
+                                     struct snapfile_error *error);
+
+/* All in one, from memory, for a file's first view. */
 nodiscard status snapfile_read(const void *bytes, size_t length, struct vmem *account,
                                struct snapshot **snapshot, struct snapfile_error *error);
 

@@ -98,7 +98,8 @@ status piece_open(struct snapfile_piece *piece, const struct snapfile *file, uin
     assert(length <= source->length && offset <= source->length - length);
     *piece = (struct snapfile_piece){.offset = offset, .length = (size_t)length};
     if (source->bytes != NULL || length == 0) {
-        piece->bytes = length == 0 ? (const unsigned char *)"" : (const unsigned char *)source->bytes + offset;
+        piece->bytes = length == 0 ? (const unsigned char *)""
+                                   : (const unsigned char *)source->bytes + offset;
         return STATUS_OK;
     }
     if ((piece->owned = vmem_map(file->account, piece->length)) == NULL)

@@ -24,10 +24,6 @@ nodiscard status piece_open(struct snapfile_piece *piece, const struct snapfile 
                             uint64_t length);
 void piece_close(struct snapfile_piece *piece, const struct snapfile *file); /* also of a zeroed piece */
 
-/* Notes an error at a byte of the file. */
-void snapfile_fail(struct snapfile_error *error, uint64_t offset, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
 bool cursor_get_slow(struct cursor *cursor, uint64_t *number);
 static inline bool cursor_get(struct cursor *cursor, uint64_t *number) {
     if (likely(cursor->at < cursor->end && *cursor->at < 0x80)) {

@@ -154,8 +154,12 @@ static status check_entries(struct snapfile *file, const struct snapfile_piece *
 
 static status check_complete(struct snapfile *file, uint64_t directory, struct snapfile_error *error) {
     bool any_view = false;
-    for (int view = 0; view < VIEW_COUNT; view++)
-        any_view |= file->views[view] = file->rows[view].offset != 0;
+    for (int view = 0; view < VIEW_COUNT; view++) {
+        file->views[view] = file->rows[view].offset != 0;
+        if (file->views[view] && (!any_view || file->rows[view].offset < file->rows[file->first].offset))
+            file->first = (enum view)view;
+        any_view |= file->views[view];
+    }
     if (any_view && file->strings.offset != 0 && file->sites.offset != 0 && file->nodes.offset != 0)
         return STATUS_OK;
     snapfile_fail(error, directory, "the %s section is missing",

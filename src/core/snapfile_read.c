@@ -38,8 +38,7 @@ static status read_string(struct reading *reading, uint32_t number) {
         snapfile_fail(reading->cursor.error, start, "strings: number %" PRIu32 " is number 0 again", number);
         return STATUS_INVALID;
     }
-    return reading->locating ? STATUS_OK
-                             : strtab_append(&reading->paths->strings, text.bytes, text.length);
+    return reading->locating ? STATUS_OK : strtab_append(&reading->paths->strings, text.bytes, text.length);
 }
 
 static status read_site(struct reading *reading, uint32_t number) {
@@ -218,6 +217,22 @@ static status read_limit(struct cursor *cursor, uint32_t *limit) {
     return STATUS_INVALID;
 }
 
+status snapfile_read_limit(const struct snapfile *file, enum view view, uint32_t *limit,
+                           struct snapfile_error *error) {
+    const struct snapfile_section *rows = &file->rows[view];
+    struct snapfile_piece piece;
+    assert(file->views[view]);
+    memset(error, 0, sizeof *error);
+    status result = piece_open(&piece, file, rows->offset,
+                               rows->length < VARINT_MOST ? rows->length : VARINT_MOST);
+    if (result != STATUS_OK)
+        return result;
+    struct cursor cursor = cursor_on(&piece, "rows", error);
+    result = read_limit(&cursor, limit);
+    piece_close(&piece, file);
+    return result;
+}
+
 static status make_view(struct cursor *cursor, const struct snapfile *file, struct callpaths *paths,
                         enum view view, struct snapshot **snapshot) {
     uint32_t limit = 0;
@@ -228,11 +243,13 @@ static status make_view(struct cursor *cursor, const struct snapfile *file, stru
     if (made == NULL)
         return STATUS_NOMEM;
     result = read_rows(cursor, file, file->rows[view].count, made);
-    if (result == STATUS_OK)
-        *snapshot = made;
-    else
+    if (result != STATUS_OK) {
         snapshot_release(made);
-    return result;
+        return result;
+    }
+    snapshot_complete(made);
+    *snapshot = made;
+    return STATUS_OK;
 }
 
 status snapfile_read_view(const struct snapfile *file, struct callpaths *paths, enum view view,
@@ -262,11 +279,8 @@ status snapfile_read(const void *bytes, size_t length, struct vmem *account, str
     status result = snapfile_open(&file, &source, account, error);
     if (result == STATUS_OK)
         result = snapfile_read_paths(&file, &paths, error);
-    int view = VIEW_LIVE;
-    while (result == STATUS_OK && !file.views[view]) /* there is one: opening made sure */
-        view++;
     if (result == STATUS_OK)
-        result = snapfile_read_view(&file, paths, (enum view)view, snapshot, error);
+        result = snapfile_read_view(&file, paths, file.first, snapshot, error);
     if (paths != NULL)
         callpaths_release(paths);
     snapfile_close(&file);

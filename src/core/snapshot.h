@@ -48,6 +48,8 @@ void snapshot_release(struct snapshot *snapshot); /* NULL is fine */
 
 /* While it is being built, by one thread. */
 nodiscard status snapshot_add(struct snapshot *snapshot, const struct row *row);
+/* After the last row: gives back the addresses that were kept for more, so that many snapshots may be held. */
+static inline void snapshot_complete(struct snapshot *snapshot) { region_trim(&snapshot->rows); }
 
 static inline const struct row *snapshot_row(const struct snapshot *snapshot, size_t i) {
     return (const struct row *)snapshot->rows.base + i;
@@ -59,6 +61,14 @@ static inline uint64_t row_bytes(const struct snapshot *snapshot, const struct r
         return row->size;
     return unlikely(__builtin_mul_overflow(row->size, row->count, &bytes)) ? UINT64_MAX : bytes;
 }
+
+/* What a tracer held at one moment. */
+struct moment {
+    struct snapshot *views[VIEW_COUNT]; /* owned references; NULL: not taken */
+    uint64_t current, peak;             /* bytes that were traced then, and the most so far */
+    uint64_t lost;                      /* traces that there was no memory for */
+    uint32_t frames;                    /* most frames of a traceback */
+};
 
 /* How many ids the call paths have now: all that a snapshot refers to are below. Takes paths->lock for a
  * moment. */

@@ -169,7 +169,11 @@ void tracer_side_forget(struct tracer *tracer, bool joint, struct taken taken);
 
 void tracer_memory(struct tracer *tracer, uint64_t *current, uint64_t *peak); /* bytes */
 void tracer_reset_peak(struct tracer *tracer);
-/* What a view shows, as a new snapshot in `account`; one reference, the caller's. (freeze.c) */
+/* Views of one moment, as new snapshots in `account`; references of the caller's. Views that are not wanted are NULL.
+ * (freeze.c) */
+nodiscard status tracer_freeze_views(struct tracer *tracer, struct vmem *account,
+                                     const bool wanted[VIEW_COUNT], struct moment *moment);
+/* One view. */
 nodiscard status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view,
                                struct snapshot **result);
 /* Where was the Python block at this address allocated? Looks in both partitions. */

@@ -79,6 +79,14 @@ void region_fini(struct region *region) {
     memset(region, 0, sizeof *region);
 }
 
+void region_trim(struct region *region) {
+    size_t kept = region->committed > 0 ? region->committed : platform_page_size();
+    if (kept >= region->reserved)
+        return;
+    platform_release(region->base + kept, region->reserved - kept);
+    region->reserved = kept;
+}
+
 status region_grow_slow(struct region *region, size_t bytes) {
     if (bytes > region->reserved)
         return STATUS_FULL;

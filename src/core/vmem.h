@@ -43,6 +43,9 @@ void vmem_uncount(struct vmem *account, size_t bytes);
 nodiscard status region_init(struct region *region, struct vmem *account, size_t most);
 void region_fini(struct region *region); /* also of a zeroed region */
 
+/* Gives the addresses back that nothing was put behind: the region will not grow any more. */
+void region_trim(struct region *region);
+
 nodiscard status region_grow_slow(struct region *region, size_t bytes);
 
 /* Makes the first `bytes` bytes usable. */

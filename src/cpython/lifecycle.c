@@ -159,15 +159,13 @@ void engine_memory(uint64_t *current, uint64_t *peak) {
 
 size_t engine_own_memory(void) { return vmem_bytes(&the_tracer.memory); }
 
-struct snapshot *engine_freeze(enum view view) {
-    struct snapshot *snapshot;
+int engine_freeze(const bool wanted[VIEW_COUNT], struct moment *moment) {
     if (mind_the_gap() < 0)
-        return NULL;
-    if (tracer_freeze(&the_tracer, &snapshot_memory, view, &snapshot) != STATUS_OK) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    return snapshot;
+        return -1;
+    if (tracer_freeze_views(&the_tracer, &snapshot_memory, wanted, moment) == STATUS_OK)
+        return 0;
+    PyErr_NoMemory();
+    return -1;
 }
 
 int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *node, uint32_t *depth) {

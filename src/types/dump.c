@@ -1,8 +1,8 @@
-/* dump: snapshots to and from files and bytes, in the format of core/snapfile.h.
+/* dump: snapshots to files, to streams and to bytes, in the format of core/snapfile.h.
  *
  * The metadata entry "attributes" keeps what a program put on the snapshot object, as JSON; it is left out
- * where there is nothing but the usual traceback_limit. Nothing read is ever executed. Needs the GIL, which
- * is given up while bytes are written, read and checked.
+ * where there is nothing but the usual traceback_limit. Needs the GIL, which is given up while bytes are written to a
+ * file or made for a stream. Memory does not depend on the number of rows.
  */
 #include "types.h"
 
@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char attributes_key[] = "attributes";
 
 /* --- attributes --- */
 
@@ -87,34 +85,87 @@ static PyObject *attributes_text(PyObject *snapshot, const struct snapshot *colu
     return text;
 }
 
-static int restore_attribute(PyObject *snapshot, PyObject *key, PyObject *value) {
-    PyObject *own = PyUnicode_CheckExact(key) ? PyObject_GetAttr((PyObject *)Py_TYPE(snapshot), key)
-                                              : Py_NewRef(key);
-    PyErr_Clear();
-    bool taken = own != NULL || PyUnicode_CompareWithASCIIString(key, "traces") == 0;
-    Py_XDECREF(own);
-    return taken ? 0 : PyObject_SetAttr(snapshot, key, value); /* a file does not replace methods */
+/* --- what there is to write --- */
+
+/* All views of a snapshot in memory, its own first, and its metadata. */
+struct writing {
+    struct snapshot *columns[VIEW_COUNT]; /* owned references */
+    size_t count;
+    struct metadata_texts metadata;
+};
+
+static void writing_fini(struct writing *self) {
+    for (size_t i = 0; i < self->count; i++)
+        snapshot_release(self->columns[i]);
+    metadata_texts_fini(&self->metadata);
 }
 
-static int restore_attributes(PyObject *snapshot, const struct string *text) {
-    PyObject *json = PyImport_ImportModule("json"), *decoded = NULL, *attributes = NULL, *key, *value;
-    int result = -1;
-    if (json != NULL)
-        decoded = PyUnicode_DecodeUTF8(text->bytes, (Py_ssize_t)text->length, "strict");
-    if (decoded != NULL)
-        attributes = call(json, "loads", decoded, NULL);
-    if (attributes != NULL && PyDict_Check(attributes)) {
-        result = 0;
-        for (Py_ssize_t at = 0; result == 0 && PyDict_Next(attributes, &at, &key, &value);)
-            result = restore_attribute(snapshot, key, value);
-    } else if (attributes != NULL || !PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "the attributes in the metadata of a snapshot file must be a JSON object");
+static void add_columns(struct writing *self, struct snapshot *columns) {
+    snapshot_retain(columns);
+    self->columns[self->count++] = columns;
+}
+
+/* The traces' columns are read. */
+static int add_traces(struct writing *self, struct traces *traces) {
+    add_columns(self, traces->columns);
+    struct views *views = traces->views;
+    for (int view = 0; views != NULL && view < VIEW_COUNT; view++) {
+        if (!views->there[view] || view == (int)traces->view)
+            continue;
+        if (views_read(views, (enum view)view) < 0)
+            return -1;
+        add_columns(self, views->columns[view]);
     }
-    Py_XDECREF(json);
-    Py_XDECREF(decoded);
-    Py_XDECREF(attributes);
+    return 0;
+}
+
+static int add_metadata(struct writing *self, struct views *views, PyObject *leave_out,
+                        PyObject *attributes) {
+    PyObject *metadata = views != NULL ? Py_XNewRef(views_metadata(views)) : PyDict_New(), *names = NULL;
+    int result = -1;
+    if (metadata != NULL && (leave_out == NULL || (names = metadata_names(leave_out, metadata)) != NULL))
+        result = metadata_encode(metadata, names, attributes, &self->metadata);
+    Py_XDECREF(metadata);
+    Py_XDECREF(names);
     return result;
+}
+
+static int add_raw(struct writing *self, PyObject *traces) {
+    PyObject *raw = attribute(traces, "_traces");
+    struct snapshot *columns;
+    int fits = raw == NULL ? -1 : columns_from_raw(raw, &columns);
+    if (fits == 0)
+        PyErr_SetString(PyExc_ValueError,
+                        "these traces cannot be written: they are not all tuples (domain, size, "
+                        "frames[, total_nframe]) with numbers that blocks of memory can have");
+    if (fits > 0)
+        self->columns[self->count++] = columns;
+    Py_XDECREF(raw);
+    return fits > 0 ? 0 : -1;
+}
+
+/* ValueError where the traces do not fit. */
+static int writing_init(struct writing *self, PyObject *snapshot, PyObject *leave_out) {
+    struct state *state = state_of(snapshot);
+    PyObject *traces = state == NULL ? NULL : attribute(snapshot, "traces"), *text = NULL;
+    struct traces *own = traces != NULL && PyObject_TypeCheck(traces, state->traces_type)
+                             ? (struct traces *)traces
+                             : NULL;
+    int has = traces == NULL ? -1 : own == NULL ? 0 : traces_columns(own), result = -1;
+    if (has >= 0)
+        result = has > 0 ? add_traces(self, own) : add_raw(self, traces);
+    if (result == 0)
+        result = (text = attributes_text(snapshot, self->columns[0])) == NULL ? -1 : 0;
+    if (result == 0)
+        result = add_metadata(self, has > 0 ? own->views : NULL, leave_out, text);
+    Py_XDECREF(traces);
+    Py_XDECREF(text);
+    return result;
+}
+
+static status write_to(const struct writing *self, snapfile_sink sink, void *context) {
+    return snapfile_write(self->columns, self->count, self->metadata.pairs, self->metadata.count, sink,
+                          context);
 }
 
 /* --- bytes --- */
@@ -139,198 +190,164 @@ static status buffer_put(void *context, const void *bytes, size_t length) {
     return STATUS_OK;
 }
 
-PyObject *dump_bytes(struct snapshot *columns) {
+PyObject *dump_bytes(struct traces *traces) {
+    struct writing writing = {.count = 0};
     struct buffer buffer = {0};
     PyObject *bytes = NULL;
     status result;
-    Py_BEGIN_ALLOW_THREADS;
-    result = snapfile_write(&columns, 1, NULL, 0, buffer_put, &buffer);
-    Py_END_ALLOW_THREADS;
-    if (result != STATUS_OK)
-        raise_status(result);
-    else
-        bytes = PyBytes_FromStringAndSize(buffer.bytes, (Py_ssize_t)buffer.used);
+    if (add_traces(&writing, traces) == 0 && add_metadata(&writing, traces->views, NULL, Py_None) == 0) {
+        Py_BEGIN_ALLOW_THREADS;
+        result = write_to(&writing, buffer_put, &buffer);
+        Py_END_ALLOW_THREADS;
+        if (result != STATUS_OK)
+            raise_status(result);
+        else
+            bytes = PyBytes_FromStringAndSize(buffer.bytes, (Py_ssize_t)buffer.used);
+    }
+    writing_fini(&writing);
     free(buffer.bytes);
     return bytes;
 }
 
-/* ValueError for what is wrong in a file; `filename` may be NULL. */
-static void raise_bad_file(status result, const struct snapfile_error *error, PyObject *filename) {
-    if (result != STATUS_INVALID)
-        raise_status(result);
-    else if (filename == NULL)
-        PyErr_Format(PyExc_ValueError, "not a snapshot: %s (at byte %llu)", error->text,
-                     (unsigned long long)error->offset);
-    else
-        PyErr_Format(PyExc_ValueError, "not a snapshot file: %R: %s (at byte %llu)", filename, error->text,
-                     (unsigned long long)error->offset);
-}
-
-struct snapshot *load_bytes(PyObject *bytes) {
-    struct snapshot *columns = NULL;
-    struct snapfile_error error;
-    status result;
-    if (!PyBytes_Check(bytes)) {
-        PyErr_Format(PyExc_TypeError, "the columns of traces are bytes, not %.200s", Py_TYPE(bytes)->tp_name);
-        return NULL;
-    }
-    const char *start = PyBytes_AS_STRING(bytes);
-    size_t length = (size_t)PyBytes_GET_SIZE(bytes);
-    Py_BEGIN_ALLOW_THREADS;
-    result = snapfile_read(start, length, &snapshots_account, &columns, &error);
-    Py_END_ALLOW_THREADS;
-    if (result == STATUS_OK)
-        return columns;
-    raise_bad_file(result, &error, NULL);
-    return NULL;
-}
-
 /* --- files --- */
 
-static void raise_errno(int error, PyObject *filename) {
-    errno = error;
-    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, filename);
+bool interrupted(void) {
+    PyGILState_STATE held = PyGILState_Ensure();
+    bool raised = PyErr_CheckSignals() < 0;
+    PyGILState_Release(held);
+    return raised;
 }
 
-static int write_file(struct snapshot *columns, PyObject *text, const char *path, PyObject *filename) {
-    struct snapfile_pair entry = {.key = {attributes_key, sizeof attributes_key - 1}};
+static void raise_not_written(int error, uint64_t written, PyObject *filename) {
+    PyObject *text = PyUnicode_FromFormat("%s, after %llu bytes of the snapshot", strerror(error),
+                                          (unsigned long long)written);
+    PyObject *exception = text == NULL ? NULL
+                                       : PyObject_CallFunction(PyExc_OSError, "iOO", error, text, filename);
+    if (exception != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_XDECREF(text);
+    Py_XDECREF(exception);
+}
+
+static int write_file(const struct writing *writing, const char *path, PyObject *filename) {
     struct file_writer *writer = malloc(sizeof *writer);
     if (writer == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    if (text != Py_None) {
-        Py_ssize_t length;
-        entry.value.bytes = PyUnicode_AsUTF8AndSize(text, &length); /* ASCII, as json.dumps gives it */
-        entry.value.length = (size_t)length;
-    }
-    status result = STATUS_INVALID;
+    status result = STATUS_FAILED;
     int error;
+    uint64_t written;
     Py_BEGIN_ALLOW_THREADS;
-    if (file_writer_open(writer, path))
-        result = snapfile_write(&columns, 1, &entry, text != Py_None, file_writer_put, writer);
+    if (file_writer_open(writer, path, interrupted))
+        result = write_to(writing, file_writer_put, writer);
     error = file_writer_close(writer, result == STATUS_OK);
+    written = writer->written;
     Py_END_ALLOW_THREADS;
     free(writer);
+    if (PyErr_Occurred()) /* by a signal's handler */
+        return -1;
     if (error != 0)
-        raise_errno(error, filename);
+        raise_not_written(error, written, filename);
     else if (result != STATUS_OK)
         raise_status(result);
     return error != 0 || result != STATUS_OK ? -1 : 0;
 }
 
-/* The columns of a snapshot's traces: new reference. ValueError where they do not fit. */
-static struct snapshot *columns_of(PyObject *snapshot) {
-    struct state *state = state_of(snapshot);
-    PyObject *traces = state == NULL ? NULL : attribute(snapshot, "traces"), *raw = NULL;
-    struct snapshot *columns = NULL;
-    if (traces != NULL && PyObject_TypeCheck(traces, state->traces_type) &&
-        ((struct traces *)traces)->columns != NULL)
-        snapshot_retain(columns = ((struct traces *)traces)->columns);
-    else if (traces != NULL && (raw = attribute(traces, "_traces")) != NULL &&
-             columns_from_raw(raw, &columns) == 0)
-        PyErr_SetString(PyExc_ValueError,
-                        "these traces cannot be written: they are not all tuples (domain, size, "
-                        "frames[, total_nframe]) with numbers that blocks of memory can have");
-    Py_XDECREF(traces);
-    Py_XDECREF(raw);
-    return columns;
-}
-
-PyObject *snapshot_dump(PyObject *self, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"filename", NULL};
-    PyObject *path = NULL, *text = NULL;
-    PyObject *filename;
+static int write_path(const struct writing *writing, PyObject *filename) {
+    PyObject *path = NULL;
     int result = -1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:dump", keywords, &filename) ||
-        !PyUnicode_FSConverter(filename, &path))
-        return NULL;
-    struct snapshot *columns = NULL;
-    if (PySys_Audit("open", "Osi", filename, "wb", 0) == 0 && (columns = columns_of(self)) != NULL &&
-        (text = attributes_text(self, columns)) != NULL)
-        result = write_file(columns, text, PyBytes_AS_STRING(path), filename);
-    snapshot_release(columns);
+    if (!PyUnicode_FSConverter(filename, &path))
+        return -1;
+    if (PySys_Audit("open", "Osi", filename, "wb", 0) == 0)
+        result = write_file(writing, PyBytes_AS_STRING(path), filename);
     Py_DECREF(path);
-    Py_XDECREF(text);
-    if (result < 0)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-/* Opens, checks and reads the first view there is; `*attributes` lies in the bytes, its length 0 where there
- * are none. */
-static status read_columns(const void *bytes, size_t length, struct snapshot **columns,
-                           struct string *attributes, struct snapfile_error *error) {
-    struct snapfile_source source = {.bytes = bytes, .length = length};
-    struct snapfile file;
-    struct snapfile_pair entry;
-    struct callpaths *paths = NULL;
-    enum view view = VIEW_LIVE;
-    size_t cursor = 0;
-    status result = snapfile_open(&file, &source, &snapshots_account, error);
-    if (result != STATUS_OK)
-        return result;
-    while (snapfile_next_pair(&file, &cursor, &entry))
-        if (entry.key.length == sizeof attributes_key - 1 &&
-            memcmp(entry.key.bytes, attributes_key, entry.key.length) == 0)
-            *attributes = entry.value;
-    while (!file.views[view] && view + 1 < VIEW_COUNT)
-        view++;
-    if ((result = snapfile_read_paths(&file, &paths, error)) != STATUS_OK)
-        return result;
-    result = snapfile_read_view(&file, paths, view, columns, error);
-    callpaths_release(paths);
     return result;
 }
 
-static PyObject *snapshot_of_bytes(struct state *state, const void *bytes, size_t length,
-                                   PyObject *filename) {
-    struct names *names = NULL;
-    PyObject *limit = NULL, *snapshot = NULL;
-    struct snapshot *columns = NULL;
-    struct string attributes = {NULL, 0};
-    struct snapfile_error error;
-    status result;
-    Py_BEGIN_ALLOW_THREADS;
-    result = read_columns(bytes, length, &columns, &attributes, &error);
-    Py_END_ALLOW_THREADS;
-    if (result != STATUS_OK) {
-        raise_bad_file(result, &error, filename);
-        return NULL;
-    }
-    if ((limit = PyLong_FromUnsignedLong(columns->limit)) != NULL &&
-        (names = names_new(state, columns->paths)) != NULL)
-        snapshot = snapshot_from_columns(state, names, columns, limit);
-    if (snapshot != NULL && attributes.length > 0 && restore_attributes(snapshot, &attributes) < 0)
-        Py_CLEAR(snapshot);
-    snapshot_release(columns);
-    Py_XDECREF(names);
-    Py_XDECREF(limit);
-    return snapshot;
+/* --- streams --- */
+
+struct stream {
+    PyObject *object;      /* borrowed: something with write() */
+    PyThreadState *thread; /* of the thread that writes, while it has not got the GIL */
+};
+
+/* How many bytes an answer of write() says were taken: all, where it says nothing. -1: exception. */
+static Py_ssize_t taken(PyObject *answer, Py_ssize_t offered) {
+    if (answer == NULL)
+        return -1;
+    if (!PyLong_Check(answer))
+        return offered;
+    Py_ssize_t count = PyLong_AsSsize_t(answer);
+    if (count > 0 && count <= offered)
+        return count;
+    if (!PyErr_Occurred())
+        PyErr_Format(PyExc_OSError, "write() took %zd of %zd bytes", count, offered);
+    return -1;
 }
 
-PyObject *snapshot_load(PyObject *type, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"filename", NULL};
-    PyObject *path = NULL, *snapshot = NULL;
-    PyObject *filename, *module = PyType_GetModuleByDef((PyTypeObject *)type, &memtally_module);
-    void *bytes = NULL;
-    size_t length = 0;
-    int error;
-    if (module == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:load", keywords, &filename) ||
-        !PyUnicode_FSConverter(filename, &path))
-        return NULL;
-    if (PySys_Audit("open", "Osi", filename, "rb", 0) < 0) {
-        Py_DECREF(path);
-        return NULL;
+static int stream_write(struct stream *stream, const char *bytes, size_t length) {
+    while (length > 0) {
+        PyObject *part = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length);
+        PyObject *answer = part == NULL ? NULL : call(stream->object, "write", part, NULL);
+        Py_ssize_t count = taken(answer, (Py_ssize_t)length);
+        Py_XDECREF(part);
+        Py_XDECREF(answer);
+        if (count < 0)
+            return -1;
+        bytes += count;
+        length -= (size_t)count;
     }
-    Py_BEGIN_ALLOW_THREADS;
-    error = file_read(PyBytes_AS_STRING(path), &bytes, &length);
-    Py_END_ALLOW_THREADS;
-    if (error != 0)
-        raise_errno(error, filename);
-    else
-        snapshot = snapshot_of_bytes(PyModule_GetState(module), bytes, length, filename);
-    free(bytes);
-    Py_DECREF(path);
-    return snapshot;
+    return 0;
+}
+
+static status stream_put(void *context, const void *bytes, size_t length) {
+    struct stream *stream = context;
+    PyEval_RestoreThread(stream->thread);
+    int result = stream_write(stream, bytes, length);
+    stream->thread = PyEval_SaveThread();
+    return result == 0 ? STATUS_OK : STATUS_FAILED;
+}
+
+static int write_stream(const struct writing *writing, PyObject *object) {
+    struct stream stream = {object, PyEval_SaveThread()};
+    status result = write_to(writing, stream_put, &stream);
+    PyEval_RestoreThread(stream.thread);
+    if (result != STATUS_OK && result != STATUS_FAILED) /* else: write() raised */
+        raise_status(result);
+    return result == STATUS_OK ? 0 : -1;
+}
+
+/* 1: something to stream to, or, with read(), from; 0: a path, or neither; -1: exception. */
+int is_stream(PyObject *file, const char *method) {
+    PyObject *found = NULL;
+    if (PyUnicode_Check(file) || PyBytes_Check(file))
+        return 0;
+    if ((found = attribute(file, "__fspath__")) == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        found = attribute(file, method);
+        int result = found != NULL ? 1 : PyErr_ExceptionMatches(PyExc_AttributeError) ? 0 : -1;
+        if (result == 0)
+            PyErr_Clear();
+        Py_XDECREF(found);
+        return result;
+    }
+    Py_XDECREF(found);
+    return found == NULL ? -1 : 0;
+}
+
+PyObject *snapshot_dump(PyObject *self, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"filename", "leave_out", NULL};
+    PyObject *file, *leave_out = NULL;
+    struct writing writing = {.count = 0};
+    int streams, result = -1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$O:dump", keywords, &file, &leave_out) ||
+        (streams = is_stream(file, "write")) < 0)
+        return NULL;
+    if (writing_init(&writing, self, leave_out) == 0)
+        result = streams ? write_stream(&writing, file) : write_path(&writing, file);
+    writing_fini(&writing);
+    if (result < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }

@@ -19,9 +19,9 @@ void engine_reset_peak(void);
 void engine_memory(uint64_t *current, uint64_t *peak);
 size_t engine_own_memory(void);
 
-/* New reference to a snapshot (C), or NULL with an exception (MemoryError; a RuntimeWarning turned into one, where
+/* The views that are wanted, new references; -1 with an exception (MemoryError; a RuntimeWarning turned into one, where
  * another tracer had taken our hooks away). Must be tracing. */
-struct snapshot *engine_freeze(enum view view);
+int engine_freeze(const bool wanted[VIEW_COUNT], struct moment *moment);
 
 /* The call path where obj's block was allocated: 1 found (paths gets a reference, node, depth set), 0 not
  * traced, -1 exception */

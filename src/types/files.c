@@ -1,4 +1,4 @@
-/* files: atomic writing and whole reading of files (files.h). */
+/* files: atomic writing, reading as a whole or piece by piece (files.h). */
 #include "files.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_TRIES = 1000, FIRST_READ = 1 << 16 };
+enum { MOST_TRIES = 1000, FIRST_READ = 1 << 16, MOST_WHOLE = 1 << 20 };
 
 static bool fail(struct file_writer *writer) {
     if (writer->error == 0)
@@ -38,11 +38,13 @@ static bool open_beside(struct file_writer *writer) {
     return fail(writer);
 }
 
-bool file_writer_open(struct file_writer *writer, const char *path) {
+bool file_writer_open(struct file_writer *writer, const char *path, bool (*interrupted)(void)) {
     struct stat info;
     writer->fd = -1;
     writer->error = 0;
     writer->used = 0;
+    writer->written = 0;
+    writer->interrupted = interrupted;
     writer->temporary = NULL;
     writer->target = realpath(path, NULL);
     if (writer->target == NULL && errno == ENOENT)
@@ -55,15 +57,25 @@ bool file_writer_open(struct file_writer *writer, const char *path) {
     return writer->fd >= 0 || fail(writer);
 }
 
+/* A signal came: asks whether that is the end of it; errno stays what it is. */
+static bool interrupts(bool (*interrupted)(void)) {
+    bool end = interrupted();
+    errno = EINTR;
+    return end;
+}
+
 static bool write_all(struct file_writer *writer, const unsigned char *bytes, size_t length) {
     while (length > 0) {
         ssize_t done = write(writer->fd, bytes, length);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
+        if (done == 0 || (done < 0 && errno != EINTR))
             return fail(writer);
-        bytes += done;
-        length -= (size_t)done;
+        if (done > 0) {
+            writer->written += (uint64_t)done;
+            bytes += done;
+            length -= (size_t)done;
+        }
+        if (length > 0 && interrupts(writer->interrupted)) /* a signal cuts a write short, too */
+            return fail(writer);
     }
     return true;
 }
@@ -77,9 +89,9 @@ static bool flush(struct file_writer *writer) {
 status file_writer_put(void *context, const void *bytes, size_t length) {
     struct file_writer *writer = context;
     if (writer->used + length > sizeof writer->buffer && !flush(writer))
-        return STATUS_INVALID;
+        return STATUS_FAILED;
     if (length > sizeof writer->buffer)
-        return write_all(writer, bytes, length) ? STATUS_OK : STATUS_INVALID;
+        return write_all(writer, bytes, length) ? STATUS_OK : STATUS_FAILED;
     memcpy(writer->buffer + writer->used, bytes, length);
     writer->used += length;
     return STATUS_OK;
@@ -114,39 +126,88 @@ int file_writer_close(struct file_writer *writer, bool keep) {
     return writer->error;
 }
 
-static int read_all(int fd, char **bytes, size_t *length) {
-    size_t room = 0;
-    struct stat info;
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0)
-        room = (size_t)info.st_size;
-    for (*length = 0, room += FIRST_READ;; room += room / 2) {
-        char *grown = realloc(*bytes, room);
+/* Reads to the end, or so far as to see that going on is useless. 0 or an errno. */
+static int read_all(int fd, struct file_source *source, bytes_test begins_well, bool (*interrupted)(void)) {
+    size_t used = 0, room = (size_t)source->length + 1; /* one more: the end shows by getting nothing */
+    for (;; room += room / 2 + FIRST_READ) {
+        char *grown = realloc(source->bytes, room);
         if (grown == NULL)
             return ENOMEM;
-        *bytes = grown;
-        while (*length < room) {
-            ssize_t got = read(fd, *bytes + *length, room - *length);
-            if (got == 0)
-                return 0;
-            if (got < 0 && errno != EINTR)
+        source->bytes = grown;
+        while (used < room) {
+            ssize_t got = read(fd, source->bytes + used, room - used);
+            if (got < 0 && errno == EINTR && !interrupts(interrupted))
+                continue;
+            if (got < 0)
                 return errno;
-            if (got > 0)
-                *length += (size_t)got;
+            used += (size_t)got;
+            source->length = used;
+            if (got == 0 || (used > 0 && !begins_well(source->bytes, used)))
+                return 0;
         }
     }
 }
 
-int file_read(const char *path, void **bytes, size_t *length) {
-    char *buffer = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+static int fill_source(struct file_source *source, bytes_test begins_well, bool (*interrupted)(void)) {
+    struct stat info;
+    if (fstat(source->fd, &info) != 0)
         return errno;
-    int error = read_all(fd, &buffer, length);
-    close(fd);
-    if (error != 0) {
-        free(buffer);
-        buffer = NULL;
-    }
-    *bytes = buffer;
+    bool regular = S_ISREG(info.st_mode);
+    source->length = regular ? (uint64_t)info.st_size : 0;
+    if (regular && info.st_size > MOST_WHOLE)
+        return 0;
+    int error = read_all(source->fd, source, begins_well, interrupted);
+    close(source->fd);
+    source->fd = -1;
     return error;
+}
+
+struct file_source *file_source_open(const char *path, bytes_test begins_well, bool (*interrupted)(void),
+                                     int *error) {
+    struct file_source *source = file_source_of_bytes(NULL, 0);
+    *error = source == NULL ? ENOMEM : 0;
+    if (source == NULL)
+        return NULL;
+    source->fd = open(path, O_RDONLY | O_CLOEXEC);
+    *error = source->fd < 0 ? errno : fill_source(source, begins_well, interrupted);
+    if (*error == 0)
+        return source;
+    file_source_free(source);
+    return NULL;
+}
+
+struct file_source *file_source_of_bytes(char *bytes, size_t length) {
+    struct file_source *source = malloc(sizeof *source);
+    if (source == NULL)
+        free(bytes);
+    else
+        *source = (struct file_source){.fd = -1, .bytes = bytes, .length = length};
+    return source;
+}
+
+void file_source_free(struct file_source *source) {
+    if (source == NULL)
+        return;
+    if (source->fd >= 0)
+        close(source->fd);
+    free(source->bytes);
+    free(source);
+}
+
+status file_source_read(void *context, uint64_t offset, void *bytes, size_t length) {
+    struct file_source *source = context;
+    char *to = bytes;
+    while (length > 0) {
+        ssize_t got = pread(source->fd, to, length, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            source->error = got < 0 ? errno : 0;
+            return STATUS_FAILED;
+        }
+        to += got;
+        offset += (uint64_t)got;
+        length -= (size_t)got;
+    }
+    return STATUS_OK;
 }

@@ -164,9 +164,11 @@ PyDoc_STRVAR(get_traces_doc,
 static PyObject *get_traces(PyObject *module, PyObject *Py_UNUSED(unused)) {
     if (!engine_is_tracing())
         return PyList_New(0);
-    struct snapshot *columns = engine_freeze(VIEW_LIVE);
-    if (columns == NULL)
+    const bool wanted[VIEW_COUNT] = {[VIEW_LIVE] = true};
+    struct moment moment;
+    if (engine_freeze(wanted, &moment) < 0)
         return NULL;
+    struct snapshot *columns = moment.views[VIEW_LIVE];
     struct names *names = names_for(module_state(module), columns->paths);
     PyObject *list = names == NULL ? NULL : rows_list(names, columns);
     Py_XDECREF(names);
@@ -214,16 +216,20 @@ static PyObject *snapshot_by_replacement(struct state *state, PyObject *get) {
     return snapshot;
 }
 
+/* All views of one moment: `peak` and `total` are a row for each call path. Who asks for one of these does not want to
+ * wait for the blocks to be counted, and gets these two. */
 static PyObject *snapshot_by_engine(struct state *state, enum view view) {
-    struct snapshot *columns = engine_freeze(view);
-    if (columns == NULL)
+    const bool wanted[VIEW_COUNT] = {
+        [VIEW_LIVE] = view == VIEW_LIVE, [VIEW_PEAK] = true, [VIEW_TOTAL] = true};
+    struct moment moment;
+    if (engine_freeze(wanted, &moment) < 0)
         return NULL;
-    struct names *names = names_for(state, columns->paths);
-    PyObject *limit = names == NULL ? NULL : limit_now(state);
-    PyObject *snapshot = limit == NULL ? NULL : snapshot_from_columns(state, names, columns, limit);
-    Py_XDECREF(names);
+    struct views *views = views_from_moment(state, &moment);
+    PyObject *limit = views == NULL ? NULL : limit_now(state), *snapshot = NULL;
+    if (limit != NULL)
+        snapshot = snapshot_around(state->snapshot_type, traces_from_views(state, views, view), limit);
+    Py_XDECREF((PyObject *)views);
     Py_XDECREF(limit);
-    snapshot_release(columns);
     return snapshot;
 }
 
@@ -233,8 +239,12 @@ PyDoc_STRVAR(
     "Take a Snapshot of the traces of memory blocks.\n\n"
     "view 'live' has the blocks that are allocated now; 'peak' what held the memory at the high-water mark\n"
     "that get_traced_memory() tells; 'total' all that was allocated since start() or clear_traces(). A\n"
-    "'peak' or 'total' snapshot has one entry in `traces` for each traceback and domain. Raises\n"
-    "RuntimeError while not tracing, ValueError for another view. Call it from any thread.");
+    "'peak' or 'total' snapshot has one entry in `traces` for each traceback and domain. Snapshot.view() "
+    "gives\n"
+    "the other views of the same moment; but blocks are not counted, and there is no 'live', where 'peak' "
+    "or\n"
+    "'total' is asked for here. Raises RuntimeError while not tracing, ValueError for another view. Call it\n"
+    "from any thread.");
 
 static PyObject *take_snapshot(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"view", NULL};
@@ -303,6 +313,7 @@ static int add_type(PyObject *module, PyTypeObject **place, PyType_Spec *spec, P
 
 static int add_types(PyObject *module, struct state *state) {
     return add_type(module, &state->names_type, &names_spec, NULL) < 0 ||
+                   add_type(module, &state->views_type, &views_spec, NULL) < 0 ||
                    add_type(module, &state->traces_iterator_type, &traces_iterator_spec, NULL) < 0 ||
                    add_type(module, &state->frame_type, &frame_spec, NULL) < 0 ||
                    add_type(module, &state->traceback_type, &traceback_spec, NULL) < 0 ||
@@ -410,6 +421,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     if (state == NULL)
         return 0;
     Py_VISIT((PyObject *)state->names_type);
+    Py_VISIT((PyObject *)state->views_type);
     Py_VISIT((PyObject *)state->traces_iterator_type);
     Py_VISIT((PyObject *)state->frame_type);
     Py_VISIT((PyObject *)state->traceback_type);
@@ -432,6 +444,7 @@ static int module_clear(PyObject *module) {
     if (state == NULL)
         return 0;
     Py_CLEAR(state->names_type);
+    Py_CLEAR(state->views_type);
     Py_CLEAR(state->traces_iterator_type);
     Py_CLEAR(state->frame_type);
     Py_CLEAR(state->traceback_type);

@@ -114,31 +114,46 @@ bool columns_equal(const struct snapshot *a, const struct snapshot *b);
 
 /* --- traces.c --- */
 
+struct views;
+
 struct traces {
     PyObject ob_base;
     PyObject *dict, *weakrefs;
     PyObject *raw; /* what the constructor was given, or the list made from columns once asked for */
-    struct snapshot *columns; /* owned reference; NULL: only raw */
+    struct snapshot *columns; /* owned reference; NULL: only raw, or not read from a file yet */
     struct names *names;      /* NULL without columns */
+    struct views *views; /* owned: what the columns are one of; NULL: they stand alone, or there are none */
+    enum view view;      /* which one */
     uint64_t
         *starts; /* owned (PyMem): entries before every TRACES_STEP-th row; NULL before the first index */
 };
 PyObject *traces_from_columns(struct state *state, struct names *names, struct snapshot *columns);
+PyObject *traces_from_views(struct state *state, struct views *views, enum view view);
+/* 1: `columns` and `names` are there, read from the file where they were not before; 0: only raw traces; -1: exception */
+int traces_columns(struct traces *self);
 PyObject *traces_raw(struct traces *self); /* borrowed */
 extern PyType_Spec traces_spec, traces_iterator_spec;
 
 /* --- snapshot.c --- */
 
+extern const char *const view_names[VIEW_COUNT];
 PyObject *snapshot_from_columns(struct state *state, struct names *names, struct snapshot *columns,
                                 PyObject *limit);
+/* Of the class `type`, made without its __init__, as pickle does; steals `traces`, which may be NULL. */
+PyObject *snapshot_around(PyTypeObject *type, PyObject *traces, PyObject *limit);
 PyObject *snapshot_from_raw(struct state *state, PyObject *raw, PyObject *limit);
 int view_from_name(PyObject *name, enum view *view); /* ValueError */
 extern PyType_Spec snapshot_spec;
 
-/* --- dump.c: snapshots as files and bytes --- */
+/* --- dump.c, load.c: snapshots as files and bytes --- */
 
-PyObject *dump_bytes(struct snapshot *columns);
-struct snapshot *load_bytes(PyObject *bytes); /* ValueError */
+PyObject *dump_bytes(struct traces *traces); /* whose columns are read */
+/* All views in the bytes, read and checked; `view`: the one that they are of. ValueError. `state` may be NULL: then an
+ * exception is set. */
+struct views *load_bytes(struct state *state, PyObject *bytes, enum view *view);
+int is_stream(PyObject *file,
+              const char *method); /* 1: no path, but has read() or write(); 0; -1: exception */
+bool interrupted(void);            /* without the GIL: a signal came; has its handler raised? */
 PyObject *snapshot_dump(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *snapshot_load(PyObject *type, PyObject *args, PyObject *kwargs);
 

@@ -13,7 +13,7 @@ struct snapshot_object {
     PyObject *dict, *weakrefs;
 };
 
-static const char *const view_names[VIEW_COUNT] = {"live", "peak", "total"};
+const char *const view_names[VIEW_COUNT] = {"live", "peak", "total"};
 
 int view_from_name(PyObject *name, enum view *view) {
     for (int i = 0; PyUnicode_Check(name) && i < VIEW_COUNT; i++) {
@@ -26,9 +26,8 @@ int view_from_name(PyObject *name, enum view *view) {
     return -1;
 }
 
-/* Steals traces, which may be NULL. */
-static PyObject *snapshot_around(struct state *state, PyObject *traces, PyObject *limit) {
-    PyObject *self = traces == NULL ? NULL : state->snapshot_type->tp_alloc(state->snapshot_type, 0);
+PyObject *snapshot_around(PyTypeObject *type, PyObject *traces, PyObject *limit) {
+    PyObject *self = traces == NULL ? NULL : call((PyObject *)type, "__new__", (PyObject *)type, NULL);
     if (self != NULL && (PyObject_SetAttrString(self, "traces", traces) < 0 ||
                          PyObject_SetAttrString(self, "traceback_limit", limit) < 0))
         Py_CLEAR(self);
@@ -38,11 +37,12 @@ static PyObject *snapshot_around(struct state *state, PyObject *traces, PyObject
 
 PyObject *snapshot_from_columns(struct state *state, struct names *names, struct snapshot *columns,
                                 PyObject *limit) {
-    return snapshot_around(state, traces_from_columns(state, names, columns), limit);
+    return snapshot_around(state->snapshot_type, traces_from_columns(state, names, columns), limit);
 }
 
 PyObject *snapshot_from_raw(struct state *state, PyObject *raw, PyObject *limit) {
-    return snapshot_around(state, PyObject_CallOneArg((PyObject *)state->traces_type, raw), limit);
+    return snapshot_around(state->snapshot_type, PyObject_CallOneArg((PyObject *)state->traces_type, raw),
+                           limit);
 }
 
 static int snapshot_init(PyObject *self, PyObject *args, PyObject *kwargs) {
@@ -57,6 +57,11 @@ static int snapshot_init(PyObject *self, PyObject *args, PyObject *kwargs) {
         result = PyObject_SetAttrString(self, "traceback_limit", limit);
     Py_XDECREF(traces);
     return result;
+}
+
+/* 1: these are traces of ours, and their columns are in memory; 0: anything else; -1: exception. */
+static int columns_there(struct state *state, PyObject *traces) {
+    return PyObject_TypeCheck(traces, state->traces_type) ? traces_columns((struct traces *)traces) : 0;
 }
 
 /* --- one side of an operation --- */
@@ -85,14 +90,13 @@ static int side_from_raw(struct state *state, struct side *self, PyObject *raw) 
 
 static int side_init(struct state *state, struct side *self, PyObject *snapshot) {
     PyObject *traces = attribute(snapshot, "traces"), *raw = NULL;
-    int result = -1;
-    if (traces != NULL && PyObject_TypeCheck(traces, state->traces_type) &&
-        ((struct traces *)traces)->columns != NULL) {
+    int result = -1, has = traces == NULL ? -1 : columns_there(state, traces);
+    if (has > 0) {
         struct traces *own = (struct traces *)traces;
         snapshot_retain(self->columns = own->columns);
         self->names = (struct names *)Py_NewRef((PyObject *)own->names);
         result = 0;
-    } else if (traces != NULL && (raw = attribute(traces, "_traces")) != NULL) {
+    } else if (has == 0 && (raw = attribute(traces, "_traces")) != NULL) {
         result = side_from_raw(state, self, raw);
     }
     Py_XDECREF(traces);
@@ -193,8 +197,44 @@ static PyObject *snapshot_compare_to(PyObject *self, PyObject *args, PyObject *k
 
 /* --- filters --- */
 
+/* What the filters let through of all views of a moment. */
+static struct views *filtered_views(struct state *state, struct views *views, PyObject *filters) {
+    struct snapshot *kept[VIEW_COUNT] = {NULL};
+    bool sound = true;
+    for (int view = 0; sound && view < VIEW_COUNT; view++) {
+        if (!views->there[view])
+            continue;
+        if (views_read(views, (enum view)view) == 0)
+            kept[view] = filter_columns(state, views->names, views->columns[view], filters);
+        sound = kept[view] != NULL;
+    }
+    if (sound)
+        return views_with_columns(state, views, kept);
+    for (int view = 0; view < VIEW_COUNT; view++)
+        snapshot_release(kept[view]);
+    return NULL;
+}
+
+/* Columns never change: without filters a copy shares them. */
+static PyObject *filtered_moment(struct state *state, struct traces *traces, PyObject *filters,
+                                 PyObject *limit) {
+    enum view view = traces->view;
+    struct views *views = (struct views *)Py_NewRef((PyObject *)traces->views), *kept = views;
+    PyObject *result = NULL;
+    if (filters != NULL)
+        kept = filtered_views(state, views, filters);
+    if (kept != NULL)
+        result = snapshot_around(state->snapshot_type, traces_from_views(state, kept, view), limit);
+    if (filters != NULL)
+        Py_XDECREF((PyObject *)kept);
+    Py_DECREF((PyObject *)views);
+    return result;
+}
+
 static PyObject *filtered_columns(struct state *state, struct traces *traces, PyObject *filters,
                                   PyObject *limit) {
+    if (traces->views != NULL)
+        return filtered_moment(state, traces, filters, limit);
     struct names *names = (struct names *)Py_NewRef((PyObject *)traces->names);
     struct snapshot *columns = traces->columns, *kept;
     snapshot_retain(columns);
@@ -233,10 +273,13 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *args, PyObject
     int any = PyObject_IsTrue(filters);
     if (any < 0 || (any && (list = PySequence_List(filters)) == NULL))
         return NULL;
-    if ((traces = attribute(self, "traces")) != NULL && (limit = attribute(self, "traceback_limit")) != NULL)
-        result = PyObject_TypeCheck(traces, state->traces_type) && ((struct traces *)traces)->columns != NULL
-                     ? filtered_columns(state, (struct traces *)traces, list, limit)
-                     : filtered_raw(state, traces, list, limit);
+    if ((traces = attribute(self, "traces")) != NULL &&
+        (limit = attribute(self, "traceback_limit")) != NULL) {
+        int has = columns_there(state, traces);
+        if (has >= 0)
+            result = has > 0 ? filtered_columns(state, (struct traces *)traces, list, limit)
+                             : filtered_raw(state, traces, list, limit);
+    }
     Py_XDECREF(list);
     Py_XDECREF(traces);
     Py_XDECREF(limit);
@@ -245,16 +288,90 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *args, PyObject
 
 /* --- the type --- */
 
-static PyObject *snapshot_view(PyObject *self, void *Py_UNUSED(closure)) {
-    struct state *state = state_of(self);
-    PyObject *traces = state == NULL ? NULL : attribute(self, "traces");
-    if (traces == NULL)
-        return NULL;
-    enum view view = VIEW_LIVE;
-    if (PyObject_TypeCheck(traces, state->traces_type) && ((struct traces *)traces)->columns != NULL)
-        view = ((struct traces *)traces)->columns->view;
+/* --- views and metadata --- */
+
+/* The traces of a snapshot where they are ours: new reference; NULL without an exception where they are others. */
+static struct traces *own_traces(struct state *state, PyObject *snapshot) {
+    PyObject *traces = attribute(snapshot, "traces");
+    if (traces == NULL || PyObject_TypeCheck(traces, state->traces_type))
+        return (struct traces *)traces;
     Py_DECREF(traces);
-    return PyUnicode_InternFromString(view_names[view]);
+    return NULL;
+}
+
+static enum view view_of(const struct traces *traces) {
+    if (traces == NULL || (traces->views == NULL && traces->columns == NULL))
+        return VIEW_LIVE; /* traces that somebody made are blocks */
+    return traces->views != NULL ? traces->view : traces->columns->view;
+}
+
+static PyObject *snapshot_view_name(PyObject *self, void *Py_UNUSED(closure)) {
+    struct state *state = state_of(self);
+    struct traces *traces = state == NULL ? NULL : own_traces(state, self);
+    if (traces == NULL && PyErr_Occurred())
+        return NULL;
+    PyObject *name = PyUnicode_InternFromString(view_names[view_of(traces)]);
+    Py_XDECREF((PyObject *)traces);
+    return name;
+}
+
+/* A snapshot of the same class with the same attributes, but for its traces. */
+static PyObject *with_traces(PyObject *self, PyObject *traces) {
+    PyObject *other = call((PyObject *)Py_TYPE(self), "__new__", (PyObject *)Py_TYPE(self), NULL);
+    PyObject *dict = other == NULL ? NULL : PyObject_GenericGetDict(self, NULL);
+    PyObject *copy = dict == NULL ? NULL : PyDict_Copy(dict);
+    if (copy == NULL || PyDict_SetItemString(copy, "traces", traces) < 0 ||
+        PyObject_GenericSetDict(other, copy, NULL) < 0)
+        Py_CLEAR(other);
+    Py_XDECREF(dict);
+    Py_XDECREF(copy);
+    return other;
+}
+
+static PyObject *other_view(struct state *state, PyObject *self, struct traces *traces, enum view view) {
+    PyObject *others = NULL, *result = NULL;
+    if (traces == NULL || traces->views == NULL)
+        return PyErr_Format(PyExc_ValueError, "this snapshot has no view '%s'; it has '%s'", view_names[view],
+                            view_names[view_of(traces)]);
+    struct views *views = (struct views *)Py_NewRef((PyObject *)traces->views);
+    if (views_read(views, view) == 0 && (others = traces_from_views(state, views, view)) != NULL)
+        result = with_traces(self, others);
+    Py_XDECREF(others);
+    Py_DECREF((PyObject *)views);
+    return result;
+}
+
+static PyObject *snapshot_view(PyObject *self, PyObject *args, PyObject *kwargs) {
+    static char *keywords[] = {"name", NULL};
+    struct state *state = state_of(self);
+    PyObject *name, *result;
+    enum view view;
+    if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:view", keywords, &name) ||
+        view_from_name(name, &view) < 0)
+        return NULL;
+    struct traces *traces = own_traces(state, self);
+    if (traces == NULL && PyErr_Occurred())
+        return NULL;
+    result = view == view_of(traces) ? Py_NewRef(self) : other_view(state, self, traces, view);
+    Py_XDECREF((PyObject *)traces);
+    return result;
+}
+
+static PyObject *snapshot_metadata(PyObject *self, void *Py_UNUSED(closure)) {
+    struct state *state = state_of(self);
+    struct traces *traces = state == NULL ? NULL : own_traces(state, self);
+    PyObject *dict = NULL, *result = NULL;
+    if (traces == NULL && PyErr_Occurred())
+        return NULL;
+    if (traces != NULL && traces->views != NULL)
+        dict = Py_XNewRef(views_metadata(traces->views));
+    else
+        dict = PyDict_New();
+    if (dict != NULL)
+        result = PyDictProxy_New(dict);
+    Py_XDECREF(dict);
+    Py_XDECREF((PyObject *)traces);
+    return result;
 }
 
 static int snapshot_traverse(PyObject *self, visitproc visit, void *arg) {
@@ -300,15 +417,27 @@ PyDoc_STRVAR(filter_traces_doc, "filter_traces($self, /, filters)\n--\n\n"
                                 "New snapshot of the traces that pass the filters (an iterable of Filter and "
                                 "DomainFilter): any inclusive\n"
                                 "one, if there are some, and all exclusive ones. Without filters, a copy.");
-PyDoc_STRVAR(dump_doc,
-             "dump($self, /, filename)\n--\n\n"
-             "Write the snapshot to a file, completely or not at all: it is written beside, flushed and\n"
-             "renamed. Attributes of your own are kept where they are None, bool, int, float, str or lists\n"
-             "and dicts of them; others raise TypeError. Raises OSError where the file cannot be written.");
-PyDoc_STRVAR(load_doc,
-             "load(filename)\n--\n\n"
-             "Read a snapshot from a file that dump() wrote. Nothing in a file is ever executed; ValueError\n"
-             "says what is wrong with it, and at which byte.");
+PyDoc_STRVAR(
+    view_doc,
+    "view($self, /, name)\n--\n\n"
+    "The snapshot of another view of the same moment: 'live' (the blocks that were allocated), 'peak'\n"
+    "(what held the memory at the high-water mark) or 'total' (all that was allocated since the start).\n\n"
+    "take_snapshot() takes all three, and a file keeps them. ValueError for a view that is not there.");
+PyDoc_STRVAR(
+    dump_doc,
+    "dump($self, /, filename, *, leave_out=())\n--\n\n"
+    "Write all views of the snapshot and its metadata to a file.\n\n"
+    "filename is a path: the file is then written completely or not at all (written beside, flushed and\n"
+    "renamed), and OSError says how far it came. Or it is an object with write(), which gets bytes. Entries\n"
+    "of the metadata that leave_out names, such as 'arguments', are not written. Attributes of your own are\n"
+    "kept where they are None, bool, int, float, str or lists and dicts of them; others raise TypeError.");
+PyDoc_STRVAR(
+    load_doc,
+    "load(filename)\n--\n\n"
+    "Open a snapshot that dump() wrote: a path, or an object with read(), which is read to its end.\n\n"
+    "Of a large file only what is asked for is read, when it is asked for. Nothing in a file is ever\n"
+    "executed; ValueError says what is wrong with it, and at which byte: of what was not read yet, where it\n"
+    "is first used.");
 
 static PyMethodDef snapshot_methods[] = {
     {"statistics", (PyCFunction)(void (*)(void))snapshot_statistics, METH_VARARGS | METH_KEYWORDS,
@@ -317,6 +446,7 @@ static PyMethodDef snapshot_methods[] = {
      compare_to_doc},
     {"filter_traces", (PyCFunction)(void (*)(void))snapshot_filter_traces, METH_VARARGS | METH_KEYWORDS,
      filter_traces_doc},
+    {"view", (PyCFunction)(void (*)(void))snapshot_view, METH_VARARGS | METH_KEYWORDS, view_doc},
     {"dump", (PyCFunction)(void (*)(void))snapshot_dump, METH_VARARGS | METH_KEYWORDS, dump_doc},
     {"load", (PyCFunction)(void (*)(void))snapshot_load, METH_VARARGS | METH_KEYWORDS | METH_CLASS, load_doc},
     {NULL, NULL, 0, NULL},
@@ -324,9 +454,12 @@ static PyMethodDef snapshot_methods[] = {
 
 static PyGetSetDef snapshot_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
-    {"view", snapshot_view, NULL,
-     "'live': blocks that were allocated; 'peak': what held the memory at the high-water mark;\n"
-     "'total': everything allocated since the start.",
+    {"view_name", snapshot_view_name, NULL, "Which view this is: 'live', 'peak' or 'total'.", NULL},
+    {"metadata", snapshot_metadata, NULL,
+     "Read-only mapping of what is known of the snapshot as a whole: 'time' (ISO 8601, UTC), 'program',\n"
+     "'arguments' (a tuple), 'python', 'memtally', 'platform', 'frames' (most of a traceback), "
+     "'lost_traces',\n"
+     "'traced_bytes' and 'peak_bytes' at that time. Empty where nothing is known.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

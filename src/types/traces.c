@@ -35,9 +35,36 @@ PyObject *traces_from_columns(struct state *state, struct names *names, struct s
     return object;
 }
 
+PyObject *traces_from_views(struct state *state, struct views *views, enum view view) {
+    PyObject *object = state->traces_type->tp_alloc(state->traces_type, 0);
+    if (object == NULL)
+        return NULL;
+    ((struct traces *)object)->views = (struct views *)Py_NewRef((PyObject *)views);
+    ((struct traces *)object)->view = view;
+    return object;
+}
+
+int traces_columns(struct traces *self) {
+    if (self->columns != NULL)
+        return 1;
+    struct views *views = self->views;
+    if (views == NULL)
+        return 0;
+    Py_INCREF((PyObject *)views);
+    int result = views_read(views, self->view);
+    if (result == 0 && self->columns == NULL && self->views == views) { /* else: changed by another thread */
+        snapshot_retain(self->columns = views->columns[self->view]);
+        self->names = (struct names *)Py_NewRef((PyObject *)views->names);
+    }
+    Py_DECREF((PyObject *)views);
+    return result < 0 ? -1 : self->columns != NULL;
+}
+
 /* --- raw traces --- */
 
 PyObject *traces_raw(struct traces *self) {
+    if (self->raw == NULL && traces_columns(self) < 0)
+        return NULL;
     if (self->raw == NULL && self->columns != NULL) {
         PyObject *list = rows_list(self->names, self->columns);
         if (list == NULL)
@@ -56,6 +83,7 @@ static void drop_columns(struct traces *self) {
     self->columns = NULL;
     snapshot_release(columns);
     Py_CLEAR(self->names);
+    Py_CLEAR(self->views);
     PyMem_Free(self->starts);
     self->starts = NULL;
 }
@@ -72,6 +100,8 @@ static int set_raw(PyObject *object, PyObject *value, void *closure) {
 
 static Py_ssize_t traces_length(PyObject *object) {
     struct traces *self = (struct traces *)object;
+    if (traces_columns(self) < 0)
+        return -1;
     if (self->columns != NULL) {
         if (self->columns->entries <= (uint64_t)PY_SSIZE_T_MAX)
             return (Py_ssize_t)self->columns->entries;
@@ -179,7 +209,7 @@ static PyObject *traces_of(struct state *state, PyObject *raws) {
 static PyObject *traces_item(PyObject *object, PyObject *index) {
     struct traces *self = (struct traces *)object;
     struct state *state = state_of(object);
-    if (state == NULL)
+    if (state == NULL || traces_columns(self) < 0)
         return NULL;
     if (self->columns != NULL && PySlice_Check(index))
         return entries(state, self, index);
@@ -237,10 +267,10 @@ static int columns_contain(struct traces *self, PyObject *wanted) {
 static int traces_contains(PyObject *object, PyObject *trace) {
     struct traces *self = (struct traces *)object;
     PyObject *wanted = attribute(trace, "_trace"), *raw = NULL;
-    int found = -1;
-    if (wanted != NULL && self->columns != NULL)
+    int found = -1, has = wanted == NULL ? -1 : traces_columns(self);
+    if (has > 0)
         found = columns_contain(self, wanted);
-    else if (wanted != NULL && (raw = traces_raw(self)) != NULL)
+    else if (has == 0 && (raw = traces_raw(self)) != NULL)
         found = PySequence_Contains(raw, wanted);
     Py_XDECREF(wanted);
     return found;
@@ -255,6 +285,8 @@ static PyObject *traces_compare(PyObject *a, PyObject *b, int op) {
     if (!PyObject_TypeCheck(b, state->traces_type) || (op != Py_EQ && op != Py_NE))
         Py_RETURN_NOTIMPLEMENTED;
     struct traces *left = (struct traces *)a, *right = (struct traces *)b;
+    if (traces_columns(left) < 0 || traces_columns(right) < 0)
+        return NULL;
     if (left->columns != NULL && right->columns != NULL)
         return PyBool_FromLong(columns_equal(left->columns, right->columns) == (op == Py_EQ));
     PyObject *left_raw = Py_XNewRef(traces_raw(left)), *right_raw = NULL, *result = NULL;
@@ -271,35 +303,33 @@ static PyObject *traces_repr(PyObject *self) {
 }
 
 static PyObject *get_bytes(PyObject *object, void *Py_UNUSED(closure)) {
-    struct traces *self = (struct traces *)object;
-    return self->columns == NULL ? slot_missing(object, "_columns") : dump_bytes(self->columns);
+    int has = traces_columns((struct traces *)object);
+    if (has <= 0)
+        return has < 0 ? NULL : slot_missing(object, "_columns");
+    return dump_bytes((struct traces *)object);
 }
 
 static int set_bytes(PyObject *object, PyObject *value, void *Py_UNUSED(closure)) {
     struct traces *self = (struct traces *)object;
-    struct state *state = state_of(object);
-    struct snapshot *columns = value == NULL || state == NULL ? NULL : load_bytes(value);
-    if (columns == NULL) {
+    enum view view;
+    struct views *views = value == NULL ? NULL : load_bytes(state_of(object), value, &view);
+    if (views == NULL) {
         if (value == NULL)
             slot_missing(object, "_columns");
         return -1;
     }
-    struct names *names = names_new(state, columns->paths);
-    if (names == NULL) {
-        snapshot_release(columns);
-        return -1;
-    }
     drop_columns(self);
-    self->columns = columns;
-    self->names = names;
+    self->views = views;
+    self->view = view;
     Py_CLEAR(self->raw);
     return 0;
 }
 
 static PyObject *traces_reduce(PyObject *object, PyObject *Py_UNUSED(unused)) {
     struct traces *self = (struct traces *)object;
-    const char *name = self->columns != NULL ? "_columns" : "_traces";
-    PyObject *value = attribute(object, name), *slots = NULL, *result = NULL;
+    int has = traces_columns(self);
+    const char *name = has > 0 ? "_columns" : "_traces";
+    PyObject *value = has < 0 ? NULL : attribute(object, name), *slots = NULL, *result = NULL;
     if (value != NULL && (slots = Py_BuildValue("{sO}", name, value)) != NULL)
         result = reduce_with(object, slots);
     Py_XDECREF(value);
@@ -380,8 +410,8 @@ struct iterator {
 
 static PyObject *traces_iter(PyObject *object) {
     struct state *state = state_of(object);
-    struct iterator *self = state == NULL ? NULL
-                                          : PyObject_GC_New(struct iterator, state->traces_iterator_type);
+    bool sound = state != NULL && traces_columns((struct traces *)object) >= 0;
+    struct iterator *self = sound ? PyObject_GC_New(struct iterator, state->traces_iterator_type) : NULL;
     if (self == NULL)
         return NULL;
     self->traces = (struct traces *)Py_NewRef(object);

@@ -18,7 +18,8 @@ extern PyModuleDef memtally_module;
 extern struct vmem snapshots_account; /* memory of snapshots that were not made by the tracer */
 
 struct state {
-    PyTypeObject *names_type, *frame_type, *traceback_type, *trace_type, *traces_type, *traces_iterator_type;
+    PyTypeObject *names_type, *views_type, *frame_type, *traceback_type, *trace_type, *traces_type,
+        *traces_iterator_type;
     PyTypeObject *statistic_type, *statistic_diff_type, *snapshot_type;
     PyTypeObject *base_filter_type, *filter_type, *domain_filter_type;
     /* our own functions, to see when a program put others in their place */
@@ -71,5 +72,6 @@ PyObject *format_size(PyObject *size, bool sign);
 PyObject *format_text(const char *format, PyObject *arguments); /* `format % arguments`; steals arguments */
 
 #include "objects.h"
+#include "views.h"
 
 #endif

@@ -146,7 +146,7 @@ def test_a_block_is_found_in_the_snapshot(tracing):
     kept = allocate(123_457)
     line = allocate.__code__.co_firstlineno + 1
     snapshot = tracing.take_snapshot()
-    assert (snapshot.view, snapshot.traceback_limit) == ("live", 25)
+    assert (snapshot.view_name, snapshot.traceback_limit) == ("live", 25)
     (trace,) = [trace for trace in snapshot.traces if trace.size == 123_457 + HEADER]
     frames = list(trace.traceback)
     assert (frames[-1].filename, frames[-1].lineno, frames[-1].function) == (__file__, line, "allocate")
@@ -178,7 +178,7 @@ def test_views_tell_what_is_alive_what_was_and_all(tracing):
     bytes_of = {}
     for view in ("live", "peak", "total"):
         snapshot = tracing.take_snapshot(view=view)
-        assert snapshot.view == view
+        assert snapshot.view_name == view
         (statistic,) = [s for s in snapshot.statistics("function") if s.traceback[0].function == "allocate"]
         bytes_of[view] = statistic.size
         entries = [trace for trace in snapshot.traces if trace.traceback[-1].function == "allocate"]
@@ -195,7 +195,7 @@ def test_other_views_keep_one_entry_for_a_traceback(tracing):
     entries = [(trace.domain, trace.traceback) for trace in snapshot.traces]
     assert len(set(entries)) == len(entries) == len(snapshot.traces)
     narrowed = snapshot.filter_traces([memtally.Filter(True, __file__)])
-    assert narrowed.view == "total"
+    assert narrowed.view_name == "total"
     assert 0 < len(narrowed.traces) < len(snapshot.traces)
     assert all(statistic.size_diff == 0 for statistic in snapshot.compare_to(snapshot, "lineno"))
     assert kept
@@ -209,7 +209,7 @@ def test_views_survive_files_and_pickles(tracing, tmp_path):
         snapshot = tracing.take_snapshot(view)
         snapshot.dump(tmp_path / view)
         for back in (memtally.Snapshot.load(tmp_path / view), pickle.loads(pickle.dumps(snapshot))):
-            assert (back.view, back.traceback_limit) == (view, 25)
+            assert (back.view_name, back.traceback_limit) == (view, 25)
             assert back.traces == snapshot.traces
             assert spread(back.statistics("function")) == spread(snapshot.statistics("function"))
             assert spread(back.compare_to(snapshot, "traceback")) == spread(

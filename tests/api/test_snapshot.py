@@ -343,8 +343,8 @@ def test_a_snapshot_has_attributes_of_its_own_and_weak_references(same):
 
 
 def test_the_view_of_a_made_snapshot_is_live(columnar):
-    assert memtally.Snapshot([], 1).view == "live"
-    assert columnar(RAW).view == "live"
+    assert memtally.Snapshot([], 1).view_name == "live"
+    assert columnar(RAW).view_name == "live"
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
@@ -353,7 +353,7 @@ def test_pickling_a_snapshot_keeps_traces_and_attributes(columnar, protocol):
         snapshot.note = [1, "two"]
         back = pickle.loads(pickle.dumps(snapshot, protocol))
         assert back.traces == snapshot.traces
-        assert (back.traceback_limit, back.note, back.view) == (2, [1, "two"], "live")
+        assert (back.traceback_limit, back.note, back.view_name) == (2, [1, "two"], "live")
         assert back.statistics("traceback") == snapshot.statistics("traceback")
 
 
