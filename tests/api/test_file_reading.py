@@ -1,4 +1,4 @@
-"""Snapshot.load: only what is asked for is read, what is wrong is told where it is met, streams to their end."""
+"""Snapshot.load: only what is asked for is read; what is wrong is told where it is met; streams."""
 
 import gc
 import io
