@@ -2,7 +2,7 @@
 #
 #   PYTHON   the interpreter to build for and to test with (default: python3); each has an environment of its
 #            own under .venv/ and a build folder of its own under build/, so changing over rebuilds nothing
-#   ARGS     passed on to the demo, to pytest or to the benchmark
+#   ARGS     passed on to the demo, to pytest, to the fuzzer (seconds) or to the benchmark
 #   MINUTES  how long the soak takes (default: 10)
 #   SLOW=1   run the tests marked `slow` as well
 #   WERROR=0 let a compiler's warnings be warnings
@@ -10,13 +10,14 @@
 PYTHON ?= python3
 export ARGS MINUTES SLOW WERROR
 
-.PHONY: help demo test core sanitize lint format bench bench-curves bench-instructions soak build package clean distclean
+.PHONY: help demo test core sanitize fuzz lint format bench bench-curves bench-instructions soak build package clean distclean
 
 help:
 	@echo "make demo      build memtally and see where a real program's memory goes"
 	@echo "make test      run every test: the core's in C, the package's, CPython's own"
 	@echo "make core      run the core's tests in C alone"
 	@echo "make sanitize  run the core's tests under AddressSanitizer, UBSan and ThreadSanitizer"
+	@echo "make fuzz      look for files that break their reader, for ten minutes (ARGS=60: one)"
 	@echo "make lint      check format, types, stubs and the house rules"
 	@echo "make format    lay out the files as lint wants them"
 	@echo "make bench     compare with no tracer, the standard one and memray (under an hour; ARGS=--quick: minutes)"
@@ -31,7 +32,7 @@ help:
 	@echo ""
 	@echo "PYTHON=python3.13 chooses the interpreter (3.11 or newer), ARGS=... is passed on."
 
-demo test core sanitize lint format bench bench-curves bench-instructions soak build package:
+demo test core sanitize fuzz lint format bench bench-curves bench-instructions soak build package:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 	  echo "memtally: no interpreter '$(PYTHON)': name one with PYTHON=..., or: apt-get install python3" >&2; exit 2; }
 	@"$(PYTHON)" tools/dev.py $@

@@ -6,6 +6,7 @@ import sys
 
 import core_tests
 import environment
+import fuzz
 import lint
 import package
 import python_tests
@@ -45,6 +46,15 @@ def sanitize() -> int:
     for variant in ("asan", "tsan"):
         counts += core_tests.run(variant)
     return counts.close()
+
+
+def look_for_crashes() -> int:
+    """Lets libFuzzer loose on the reader of snapshot files for ten minutes, or ARGS seconds."""
+    with environment.locked():
+        environment.make_venv()
+        environment.require("build")
+    words = arguments()
+    return fuzz.run(int(words[0]) if words else fuzz.SECONDS).close()
 
 
 def check() -> int:
@@ -112,6 +122,7 @@ COMMANDS = {
     "test": test,
     "core": core,
     "sanitize": sanitize,
+    "fuzz": look_for_crashes,
     "lint": check,
     "format": reformat,
     "bench": bench,

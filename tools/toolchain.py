@@ -78,6 +78,28 @@ def check_cmocka() -> bool:
     return compiles(source, "-lcmocka") or (apt_install("libcmocka-dev") and compiles(source, "-lcmocka"))
 
 
+def check_fuzzer() -> bool:
+    """Whether clang can build what libFuzzer runs; as root on Debian it installs what that needs."""
+    source = "int LLVMFuzzerTestOneInput(const char *data, long size) { return !data && size; }\n"
+
+    def works() -> bool:
+        if shutil.which("clang") is None:
+            return False
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "try.c")
+            file.write_text(source, encoding="ascii")
+            command = [
+                "clang",
+                "-fsanitize=fuzzer,address,undefined",
+                str(file),
+                "-o",
+                str(file.with_suffix("")),
+            ]
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    return works() or (apt_install("clang") and apt_install("libclang-rt-dev") and works())
+
+
 def check_program(name: str, package: str) -> bool:
     """Whether a program is on the PATH; as root on Debian it installs it."""
     return bool(shutil.which(name)) or (apt_install(package) and bool(shutil.which(name)))

@@ -6,7 +6,7 @@
 
 #include "model.h"
 
-#include "snapfile_format.h"
+#include "snapfile_seal.h"
 
 struct file {
     unsigned char *bytes;
@@ -36,38 +36,14 @@ static inline struct file file_of(struct snapshot *const *snapshots, size_t coun
     return file;
 }
 
-static inline void file_put(unsigned char *at, uint64_t number, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++)
-        at[i] = (unsigned char)(number >> 8 * i);
-}
-
 static inline void file_add(struct file *file, uint64_t number, size_t bytes) {
     unsigned char at[8];
-    file_put(at, number, bytes);
+    seal_put(at, number, bytes);
     assert_int_equal(file_append(file, at, bytes), STATUS_OK);
 }
 
 /* Makes all checksums right again, as far as the directory can be found. */
-static inline void file_seal(struct file *file) {
-    static struct checksum_tables tables;
-    checksum_tables_init(&tables);
-    if (file->length < SNAPFILE_HEADER + SNAPFILE_TAIL)
-        return;
-    file_put(file->bytes + 20, checksum(&tables, 0, file->bytes, 20), 4);
-    unsigned char *tail = file->bytes + file->length - SNAPFILE_TAIL;
-    uint64_t directory = 0, end = file->length - SNAPFILE_TAIL;
-    memcpy(&directory, tail, 8); /* the tests run where the file's byte order is the machine's */
-    if (directory > end)
-        return;
-    for (uint64_t at = directory; at + SNAPFILE_ENTRY <= end; at += SNAPFILE_ENTRY) {
-        uint64_t offset, length;
-        memcpy(&offset, file->bytes + at + 8, 8);
-        memcpy(&length, file->bytes + at + 16, 8);
-        if (offset <= file->length && length <= file->length - offset)
-            file_put(file->bytes + at + 4, checksum(&tables, 0, file->bytes + offset, (size_t)length), 4);
-    }
-    file_put(tail + 12, checksum(&tables, 0, file->bytes + directory, (size_t)(end - directory) + 12), 4);
-}
+static inline void file_seal(struct file *file) { seal(file->bytes, file->length); }
 
 /* A section put together by hand. */
 struct part {

@@ -214,7 +214,7 @@ static void sections_that_are_missing_or_twice_there_are_refused(void **state) {
 /* Sets one number of the sample's directory: where a section begins or ends. */
 static struct file with_directory(size_t index, size_t field, uint64_t number) {
     struct file file = file_from_parts(sample, PARTS);
-    file_put(file.bytes + AT_DIRECTORY + index * SNAPFILE_ENTRY + field, number, 8);
+    seal_put(file.bytes + AT_DIRECTORY + index * SNAPFILE_ENTRY + field, number, 8);
     file_seal(&file);
     return file;
 }
@@ -231,7 +231,7 @@ static void sections_that_overlap_or_lie_about_their_place_are_refused(void **st
                       "section 16 is said to be 9 bytes at byte 57");
     assert_refused_as(with_directory(ROWS, 16, 7), AT_DIRECTORY - 1, "1 bytes belong to no section");
     struct file file = file_from_parts(sample, PARTS);
-    file_put(file.bytes + file.length - SNAPFILE_TAIL + 8, UINT32_MAX, 4);
+    seal_put(file.bytes + file.length - SNAPFILE_TAIL + 8, UINT32_MAX, 4);
     file_seal(&file);
     assert_refused_as(file, file.length - SNAPFILE_TAIL,
                       "a directory of 4294967295 sections is not at byte 65");
