@@ -1,7 +1,7 @@
 """Trace memory allocations: the standard module tracemalloc rebuilt in C, cheap enough to leave on.
 
 ``import memtally as tracemalloc`` is the whole change a program needs. Beyond the standard module there are
-``Frame.function``, the key types ``'function'`` and ``'domain'``, ``take_snapshot(view=...)`` and
+``Frame.function``, the key types ``'function'`` and ``'domain'``, ``Snapshot.view()`` and ``.metadata``, and
 ``capabilities()``.
 """
 
