@@ -215,8 +215,9 @@ def steps(sizes: st.SearchStrategy[int]) -> st.SearchStrategy[list[tuple[Any, ..
 def tracing(frames: int) -> Iterator[None]:
     """Traces; nothing but what the model knows of is allocated on the program's lines.
 
-    No collection, which runs on whatever line it likes, comes in between, and the tuple of one argument that bytes()
-    and bytearray() are called with comes from the interpreter's free list, which a collection empties.
+    No collection, which runs on whatever line it likes, comes in between, and the tuple of one argument that
+    bytes() and bytearray() are called with comes from the free list of the interpreter, which a collection
+    empties.
     """
     gc.collect()
     gc.disable()
