@@ -20,7 +20,7 @@ struct change {
 };
 
 struct changes {
-    struct groups now, old; /* owned; their snapshots keep the ids alive */
+    struct groups now, old; /* owned, unsorted (by traceback: empty); their snapshots keep the ids alive */
     struct change *items;   /* owned; NULL where there are none */
     size_t count;
     size_t bytes; /* mapped */

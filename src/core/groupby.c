@@ -1,14 +1,11 @@
 /* groupby: statistics out of rows: see groupby.h. Any thread; the snapshot is only read. */
 #include "grouping.h"
 #include "sort.h"
-#include "unrolled.h"
 
 #include <string.h>
 
 /* The slot + 1 that is known for a row without looking at any content; 0: none yet. */
 static inline uint32_t known_slot(const struct grouping *grouping, const struct row *row) {
-    if (grouping->key == KEY_TRACEBACK)
-        return grouping->known[row->node];
     if (grouping->key == KEY_DOMAIN)
         return 0;
     return row->node == 0 ? grouping->no_frames : grouping->known[node_get(grouping->paths, row->node)->site];
@@ -29,86 +26,98 @@ static status add_rows(struct grouping *grouping) {
     return STATUS_OK;
 }
 
-/* What is sorted: the slots, and their tracebacks unrolled where that pays. */
-struct sorting {
-    const struct grouping *grouping;
-    struct unrolled unrolled; /* zeroed where it does not */
-};
-
-/* Two slots of equal size. */
-static int order_slots(const void *owner, uint64_t a, uint64_t b) {
-    const struct sorting *sorting = owner;
-    const struct grouping *grouping = sorting->grouping;
-    const struct group *left = &grouping_slot(grouping, (uint32_t)a)->group;
-    const struct group *right = &grouping_slot(grouping, (uint32_t)b)->group;
-    if (sorting->unrolled.frames == NULL)
-        return group_order(grouping->snapshot, left, grouping->snapshot, right, grouping->key);
-    if (left->count != right->count)
-        return left->count < right->count ? 1 : -1;
-    return unrolled_order(&sorting->unrolled, b, a);
-}
-
-static status unroll(struct sorting *sorting) {
-    const struct grouping *grouping = sorting->grouping;
-    size_t frames = 0;
-    if (grouping->key != KEY_TRACEBACK)
-        return STATUS_OK;
-    for (uint32_t i = 0; i < grouping->count; i++)
-        frames += grouping_slot(grouping, i)->group.frames;
-    if (!unrolled_pays(grouping->count, frames))
-        return STATUS_OK;
-    status result = unrolled_init(&sorting->unrolled, grouping->snapshot, NULL, grouping->count, frames);
-    if (result != STATUS_OK)
-        return result;
-    for (uint32_t i = 0; i < grouping->count; i++)
-        unrolled_add(&sorting->unrolled, 0, &grouping_slot(grouping, i)->group);
-    return unrolled_rank(&sorting->unrolled);
-}
-
-/* Copies the groups out, in order. */
-static void copy_sorted(const struct sorting *sorting, struct sort_item *items, struct groups *groups) {
-    const struct grouping *grouping = sorting->grouping;
-    size_t count = grouping->count;
-    for (size_t i = 0; i < count; i++)
-        items[i] = (struct sort_item){grouping_slot(grouping, (uint32_t)i)->group.size, i};
-    sort_items(items, items + count, count, order_slots, sorting);
-    for (size_t i = 0; i < count; i++)
-        groups->items[i] = grouping_slot(grouping, (uint32_t)items[i].index)->group;
-    groups->count = count;
-}
-
-static status sort_out(const struct grouping *grouping, struct groups *groups) {
-    struct vmem *account = grouping->snapshot->account;
-    struct sorting sorting = {.grouping = grouping};
-    size_t count = grouping->count, item_bytes = 2 * count * sizeof(struct sort_item);
-    groups->snapshot = grouping->snapshot;
-    snapshot_retain(groups->snapshot);
-    if (count == 0)
-        return STATUS_OK;
-    struct sort_item *items = vmem_map(account, item_bytes);
-    groups->bytes = count * sizeof *groups->items;
-    groups->items = vmem_map(account, groups->bytes);
-    status result = items == NULL || groups->items == NULL ? STATUS_NOMEM : unroll(&sorting);
-    if (result == STATUS_OK)
-        copy_sorted(&sorting, items, groups);
-    else
-        groups_fini(groups);
-    unrolled_fini(&sorting.unrolled);
-    vmem_unmap(account, items, item_bytes);
-    return result;
-}
-
-status groupby(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups) {
-    struct grouping grouping;
+status groups_new(struct snapshot *snapshot, size_t count, struct groups *groups) {
     memset(groups, 0, sizeof *groups);
-    if (cumulative && (key == KEY_TRACEBACK || key == KEY_DOMAIN))
+    if (count > 0) {
+        groups->items = vmem_map(snapshot->account, count * sizeof *groups->items);
+        if (groups->items == NULL)
+            return STATUS_NOMEM;
+    }
+    groups->bytes = count * sizeof *groups->items;
+    groups->count = count;
+    groups->snapshot = snapshot;
+    snapshot_retain(snapshot);
+    return STATUS_OK;
+}
+
+status groupby_unsorted(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups) {
+    struct grouping grouping;
+    assert(key != KEY_TRACEBACK);
+    memset(groups, 0, sizeof *groups);
+    if (cumulative && key == KEY_DOMAIN)
         return STATUS_INVALID;
     status result = grouping_init(&grouping, snapshot, key);
     if (result == STATUS_OK)
         result = cumulative ? grouping_add_cumulative(&grouping) : add_rows(&grouping);
     if (result == STATUS_OK)
-        result = sort_out(&grouping, groups);
+        result = groups_new(snapshot, grouping.count, groups);
+    for (uint32_t i = 0; result == STATUS_OK && i < grouping.count; i++)
+        groups->items[i] = grouping_slot(&grouping, i)->group;
     grouping_fini(&grouping);
+    return result;
+}
+
+/* --- sorting --- */
+
+struct sorting {
+    const struct groups *groups;
+    enum key key;
+};
+
+/* Two groups of equal size. */
+static int order_groups(const void *owner, uint64_t a, uint64_t b) {
+    const struct sorting *sorting = owner;
+    const struct snapshot *snapshot = sorting->groups->snapshot;
+    const struct group *items = sorting->groups->items;
+    return group_order(snapshot, &items[a], snapshot, &items[b], sorting->key);
+}
+
+static void find_order(const struct groups *groups, enum key key, struct sort_item *items) {
+    size_t count = groups->count;
+    struct sort_item *spare = items + count;
+    if (key != KEY_TRACEBACK) {
+        for (size_t i = 0; i < count; i++)
+            items[i] = (struct sort_item){groups->items[i].size, i};
+        sort_items(items, spare, count, order_groups, &(struct sorting){groups, key});
+        return;
+    }
+    /* tracebacks are in their order already */
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct sort_item){groups->items[i].count, i};
+    sort_items(items, spare, count, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        items[i].rank = groups->items[items[i].index].size;
+    sort_items(items, spare, count, NULL, NULL);
+}
+
+static status sort_groups(struct groups *groups, enum key key) {
+    struct vmem *account = groups->snapshot->account;
+    size_t item_bytes = 2 * groups->count * sizeof(struct sort_item);
+    struct sort_item *items = vmem_map(account, item_bytes);
+    struct group *sorted = vmem_map(account, groups->bytes);
+    status result = items == NULL || sorted == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (result == STATUS_OK)
+        find_order(groups, key, items);
+    for (size_t i = 0; result == STATUS_OK && i < groups->count; i++)
+        sorted[i] = groups->items[items[i].index];
+    vmem_unmap(account, items, item_bytes);
+    vmem_unmap(account, result == STATUS_OK ? groups->items : sorted, groups->bytes);
+    if (result == STATUS_OK)
+        groups->items = sorted;
+    return result;
+}
+
+status groupby(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups) {
+    memset(groups, 0, sizeof *groups);
+    if (key == KEY_TRACEBACK && cumulative)
+        return STATUS_INVALID;
+    status result = key == KEY_TRACEBACK ? groupby_traceback(snapshot, groups)
+                                         : groupby_unsorted(snapshot, key, cumulative, groups);
+    if (result != STATUS_OK || groups->count == 0)
+        return result;
+    result = sort_groups(groups, key);
+    if (result != STATUS_OK)
+        groups_fini(groups);
     return result;
 }
 

@@ -17,7 +17,7 @@
  * KEY_DOMAIN: by domain.
  * Owns its groups (vmem). Reads the snapshot, any thread. Fails with NOMEM, FULL or INVALID; `groups` is then
  * zeroed.
- * Cost: O(rows + groups log groups), plus O(nodes * limit) for KEY_TRACEBACK, O(nodes log limit) for
+ * Cost: O(rows + groups log groups), plus that of tracebacks.h for KEY_TRACEBACK, O(nodes log limit) for
  * cumulative.
  */
 #ifndef MEMTALLY_GROUPBY_H

@@ -18,9 +18,8 @@ status grouping_init(struct grouping *grouping, struct snapshot *snapshot, enum 
     grouping->paths = snapshot->paths;
     grouping->key = key;
     grouping->ends = callpaths_ends(snapshot->paths);
-    grouping->known_bytes = (key == KEY_TRACEBACK ? grouping->ends.nodes : grouping->ends.sites) *
-                            sizeof *grouping->known;
-    /* No more groups than sites, nodes or rows. */
+    grouping->known_bytes = grouping->ends.sites * sizeof *grouping->known;
+    /* No more groups than sites or rows. */
     size_t most = (snapshot->row_count + grouping->ends.sites) * sizeof(struct slot) + LEAST_REGION;
     status result = region_init(&grouping->slots, account, most);
     if (result == STATUS_OK)
@@ -45,23 +44,7 @@ void grouping_fini(struct grouping *grouping) {
     memset(grouping, 0, sizeof *grouping);
 }
 
-static bool same_place(const struct callpaths *paths, uint32_t a, uint32_t b) {
-    const struct site *site_a = site_get(paths, node_get(paths, a)->site);
-    const struct site *site_b = site_get(paths, node_get(paths, b)->site);
-    return site_a->file == site_b->file && site_a->line == site_b->line;
-}
-
-static bool same_traceback(const struct callpaths *paths, uint32_t a, uint32_t b, uint32_t limit) {
-    for (; a != b && limit > 0; limit--) {
-        if (a == 0 || b == 0 || !same_place(paths, a, b))
-            return false;
-        a = node_get(paths, a)->parent;
-        b = node_get(paths, b)->parent;
-    }
-    return true;
-}
-
-/* The slot that has this key (and, for tracebacks, these frames); a new one with `fresh` if there is none. */
+/* The slot that has this key; a new one with `fresh` if there is none. */
 static status find(struct grouping *grouping, uint64_t key, const struct group *fresh, uint32_t *slot) {
     struct idtable *index = &grouping->index;
     status result = idtable_reserve(index, hash_of, grouping);
@@ -69,10 +52,7 @@ static status find(struct grouping *grouping, uint64_t key, const struct group *
         return result;
     size_t at = idtable_first(index, hash_mix(hash_mix(key ^ grouping->seed)));
     for (uint32_t id; (id = index->slots[at]) != 0; at = idtable_next(index, at)) {
-        const struct slot *known = grouping_slot(grouping, id - 1);
-        if (known->key == key &&
-            (grouping->key != KEY_TRACEBACK ||
-             same_traceback(grouping->paths, known->group.node, fresh->node, grouping->snapshot->limit))) {
+        if (grouping_slot(grouping, id - 1)->key == key) {
             *slot = id - 1;
             return STATUS_OK;
         }
@@ -108,31 +88,10 @@ static status find_no_frames(struct grouping *grouping, uint32_t *slot) {
     return result;
 }
 
-static status find_traceback(struct grouping *grouping, const struct row *row, uint32_t *slot) {
-    struct group fresh = {.node = row->node, .depth = row->depth};
-    uint64_t hash = grouping->seed;
-    uint32_t node = row->node;
-    for (; node != 0 && fresh.frames < grouping->snapshot->limit; fresh.frames++) {
-        const struct node *here = node_get(grouping->paths, node);
-        const struct site *site = site_get(grouping->paths, here->site);
-        hash = hash_mix(hash ^ ((uint64_t)site->file << 32 | site->line));
-        node = here->parent;
-    }
-    status result = find(grouping, hash & HASH_KEPT, &fresh, slot);
-    if (result == STATUS_OK)
-        grouping->known[row->node] = *slot + 1;
-    return result;
-}
-
 status grouping_find_row_slow(struct grouping *grouping, const struct row *row, uint32_t *slot) {
-    switch (grouping->key) {
-    case KEY_TRACEBACK:
-        return find_traceback(grouping, row, slot);
-    case KEY_DOMAIN:
+    if (grouping->key == KEY_DOMAIN)
         return find(grouping, row->domain, &(struct group){.domain = row->domain}, slot);
-    default:
-        return row->node == 0
-                   ? find_no_frames(grouping, slot)
-                   : grouping_find_site_slow(grouping, node_get(grouping->paths, row->node)->site, slot);
-    }
+    if (row->node == 0)
+        return find_no_frames(grouping, slot);
+    return grouping_find_site_slow(grouping, node_get(grouping->paths, row->node)->site, slot);
 }

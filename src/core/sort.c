@@ -9,7 +9,7 @@ enum { RUN = SIZED(16, 2) };
 static bool comes_after(struct sort_item a, struct sort_item b, sort_order order, const void *owner) {
     if (a.rank != b.rank)
         return a.rank < b.rank;
-    return order(owner, a.index, b.index) > 0;
+    return order != NULL && order(owner, a.index, b.index) > 0;
 }
 
 static void sort_run(struct sort_item *items, size_t count, sort_order order, const void *owner) {

@@ -20,7 +20,7 @@ struct sort_item {
  * order. */
 typedef int (*sort_order)(const void *owner, uint64_t a, uint64_t b);
 
-/* Sorts `items`; `spare` has room for as many. */
+/* Sorts `items`; `spare` has room for as many. Without an `order` ties keep the order they have. */
 void sort_items(struct sort_item *items, struct sort_item *spare, size_t count, sort_order order,
                 const void *owner);
 
