@@ -1,5 +1,6 @@
 """Types of memtally._core; import the names from memtally."""
 
+import tracemalloc
 from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from types import MappingProxyType
@@ -206,3 +207,6 @@ class Snapshot:
     def dump(self, filename: _Path | _Writes, *, leave_out: Iterable[str] = ()) -> None: ...
     @classmethod
     def load(cls, filename: _Path | _Reads) -> Self: ...
+    def to_tracemalloc(self) -> tracemalloc.Snapshot: ...
+    @classmethod
+    def from_tracemalloc(cls, snapshot: tracemalloc.Snapshot, /) -> Snapshot: ...

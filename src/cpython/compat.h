@@ -75,6 +75,29 @@ static inline bool jit_is_on(void) {
     return enabled == Py_True;
 }
 
+/* The exception that is set, a new reference; none is set afterwards. */
+static inline PyObject *raised_exception(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+/* An int out of little-endian bytes in two's complement. */
+static inline PyObject *long_from_bytes(const unsigned char *bytes, size_t length) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyLong_FromNativeBytes(bytes, length, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+#else
+    return _PyLong_FromByteArray(bytes, length, 1, 1);
+#endif
+}
+
 /* Is this string's data there to be read? (3.11 still has strings that are not.) */
 static inline bool unicode_is_ready(PyObject *string) {
 #if PY_VERSION_HEX >= 0x030C0000

@@ -76,6 +76,54 @@ struct views *load_bytes(struct state *state, PyObject *bytes, enum view *view) 
     return views;
 }
 
+/* --- pickles of the standard module --- */
+
+static bool can_be_read(const void *bytes, size_t length) {
+    return snapfile_begins_as(bytes, length) || pickle_begins(bytes, length);
+}
+
+static status read_start(struct file_source *source, char *bytes, size_t length) {
+    if (source->bytes == NULL)
+        return file_source_read(source, 0, bytes, length);
+    memcpy(bytes, source->bytes, length);
+    return STATUS_OK;
+}
+
+static bool is_pickle(struct file_source *source) {
+    char first;
+    return source->length > 0 && read_start(source, &first, 1) == STATUS_OK && pickle_begins(&first, 1);
+}
+
+static void raise_unread(const struct file_source *source, status result, PyObject *filename) {
+    if (result == STATUS_NOMEM) {
+        PyErr_NoMemory();
+    } else if (source->error != 0) {
+        errno = source->error;
+        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, filename);
+    } else {
+        PyErr_SetString(PyExc_ValueError, "not a snapshot file: it became shorter while it was read");
+    }
+}
+
+/* Consumes the source; `filename` may be NULL. */
+static PyObject *snapshot_of_pickle(struct state *state, struct file_source *source, PyObject *filename) {
+    char *bytes = malloc(source->length);
+    PyObject *snapshot = NULL;
+    status result = STATUS_NOMEM;
+    if (bytes != NULL) {
+        Py_BEGIN_ALLOW_THREADS;
+        result = read_start(source, bytes, source->length);
+        Py_END_ALLOW_THREADS;
+    }
+    if (result == STATUS_OK)
+        snapshot = pickle_load(state, bytes, source->length, filename);
+    else
+        raise_unread(source, result, filename);
+    free(bytes);
+    file_source_free(source);
+    return snapshot;
+}
+
 /* --- files --- */
 
 static struct file_source *open_path(PyObject *filename) {
@@ -86,7 +134,7 @@ static struct file_source *open_path(PyObject *filename) {
         return NULL;
     if (PySys_Audit("open", "Osi", filename, "rb", 0) == 0) {
         Py_BEGIN_ALLOW_THREADS;
-        source = file_source_open(PyBytes_AS_STRING(path), snapfile_begins_as, interrupted, &error);
+        source = file_source_open(PyBytes_AS_STRING(path), can_be_read, interrupted, &error);
         Py_END_ALLOW_THREADS;
         if (source == NULL && !PyErr_Occurred()) {
             errno = error;
@@ -141,7 +189,7 @@ static struct file_source *read_stream(PyObject *stream) {
     struct file_source *source = NULL;
     PyObject *size = PyLong_FromLong(PART);
     int more = size == NULL ? -1 : 1;
-    while (more > 0 && (text.used == 0 || snapfile_begins_as(text.bytes, text.used)))
+    while (more > 0 && (text.used == 0 || can_be_read(text.bytes, text.used)))
         more = read_part(stream, size, &text);
     Py_XDECREF(size);
     if (more < 0)
@@ -178,6 +226,8 @@ PyObject *snapshot_load(PyObject *type, PyObject *args, PyObject *kwargs) {
     struct file_source *source = streams ? read_stream(file) : open_path(file);
     if (source == NULL)
         return NULL;
+    if (is_pickle(source))
+        return snapshot_of_pickle(PyModule_GetState(module), source, streams ? NULL : file);
     return snapshot_from_source(PyModule_GetState(module), (PyTypeObject *)type, source,
                                 streams ? NULL : file);
 }

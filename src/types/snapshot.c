@@ -66,20 +66,13 @@ static int columns_there(struct state *state, PyObject *traces) {
 
 /* --- one side of an operation --- */
 
-/* The traces of a snapshot, as columns where that is possible, else as raw traces. */
-struct side {
-    PyObject *raw;            /* owned; NULL where there are columns */
-    struct snapshot *columns; /* owned reference */
-    struct names *names;      /* owned; of the columns */
-};
-
-static void side_fini(struct side *self) {
+void operand_fini(struct operand *self) {
     Py_XDECREF(self->raw);
     snapshot_release(self->columns);
     Py_XDECREF(self->names);
 }
 
-static int side_from_raw(struct state *state, struct side *self, PyObject *raw) {
+static int side_from_raw(struct state *state, struct operand *self, PyObject *raw) {
     int fits = columns_from_raw(raw, &self->columns);
     if (fits == 0)
         self->raw = Py_NewRef(raw);
@@ -88,7 +81,7 @@ static int side_from_raw(struct state *state, struct side *self, PyObject *raw) 
     return fits < 0 ? -1 : 0;
 }
 
-static int side_init(struct state *state, struct side *self, PyObject *snapshot) {
+int operand_init(struct state *state, struct operand *self, PyObject *snapshot) {
     PyObject *traces = attribute(snapshot, "traces"), *raw = NULL;
     int result = -1, has = traces == NULL ? -1 : columns_there(state, traces);
     if (has > 0) {
@@ -105,7 +98,7 @@ static int side_init(struct state *state, struct side *self, PyObject *snapshot)
 }
 
 /* From columns to raw traces. */
-static int side_to_raw(struct side *self) {
+static int side_to_raw(struct operand *self) {
     if (self->raw == NULL)
         self->raw = rows_list(self->names, self->columns);
     return self->raw == NULL ? -1 : 0;
@@ -151,15 +144,15 @@ static PyObject *snapshot_statistics(PyObject *self, PyObject *args, PyObject *k
         choose_key("statistics", key_type, group_by, cumulative, &key) < 0)
         return NULL;
     struct state *state = state_of(self);
-    struct side side = {0};
-    if (state != NULL && side_init(state, &side, self) == 0)
+    struct operand side = {0};
+    if (state != NULL && operand_init(state, &side, self) == 0)
         result = side.columns != NULL ? statistics_group(state, side.names, side.columns, key, cumulative)
                                       : plain_statistics(state, side.raw, key, cumulative);
-    side_fini(&side);
+    operand_fini(&side);
     return result;
 }
 
-static PyObject *compare_sides(struct state *state, struct side *now, struct side *old, enum key key,
+static PyObject *compare_sides(struct state *state, struct operand *now, struct operand *old, enum key key,
                                bool cumulative) {
     if (now->columns != NULL && old->columns != NULL)
         return statistics_compare(state, now->names, now->columns, old->names, old->columns, key, cumulative);
@@ -186,12 +179,12 @@ static PyObject *snapshot_compare_to(PyObject *self, PyObject *args, PyObject *k
         choose_key("compare_to", key_type, group_by, cumulative, &key) < 0)
         return NULL;
     struct state *state = state_of(self);
-    struct side now = {0}, old = {0};
-    if (state != NULL && side_init(state, &now, self) == 0 && check_old(state, old_snapshot) == 0 &&
-        side_init(state, &old, old_snapshot) == 0)
+    struct operand now = {0}, old = {0};
+    if (state != NULL && operand_init(state, &now, self) == 0 && check_old(state, old_snapshot) == 0 &&
+        operand_init(state, &old, old_snapshot) == 0)
         result = compare_sides(state, &now, &old, key, cumulative);
-    side_fini(&now);
-    side_fini(&old);
+    operand_fini(&now);
+    operand_fini(&old);
     return result;
 }
 
@@ -434,12 +427,15 @@ PyDoc_STRVAR(
 PyDoc_STRVAR(
     load_doc,
     "load(filename)\n--\n\n"
-    "Open a snapshot that dump() wrote: a path, or an object with read(), which is read to its end.\n\n"
+    "Open a snapshot that dump() wrote: a path, or an object with read(), which is read to its end. The\n"
+    "standard module's files (3.6 and later) are opened, too; these pickles are read without unpickling.\n\n"
     "Of a large file only what is asked for is read, when it is asked for. Nothing in a file is ever\n"
     "executed; ValueError says what is wrong with it, and at which byte: of what was not read yet, where it\n"
     "is first used.");
 
 static PyMethodDef snapshot_methods[] = {
+    {"to_tracemalloc", snapshot_to_tracemalloc, METH_NOARGS, to_tracemalloc_doc},
+    {"from_tracemalloc", snapshot_from_tracemalloc, METH_O | METH_CLASS, from_tracemalloc_doc},
     {"statistics", (PyCFunction)(void (*)(void))snapshot_statistics, METH_VARARGS | METH_KEYWORDS,
      statistics_doc},
     {"compare_to", (PyCFunction)(void (*)(void))snapshot_compare_to, METH_VARARGS | METH_KEYWORDS,
