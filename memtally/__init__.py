@@ -1,13 +1,16 @@
 """Trace memory allocations: the standard module tracemalloc rebuilt in C, cheap enough to leave on.
 
 ``import memtally as tracemalloc`` is the whole change a program needs. Beyond the standard module there are
-``Frame.function``, the key types ``'function'`` and ``'domain'``, ``Snapshot.view()`` and ``.metadata``, and
+``Frame.function``, ``Filter(function=...)``, the key types ``'function'``, ``'domain'`` and ``'process'``,
+``take_snapshot(view=...)``, ``Snapshot.view()`` and
+``.metadata``, ``Snapshot.tree()``, ``Snapshot.merge()``, differences of snapshots and
 ``capabilities()``.
 """
 
 from memtally import _interpreter as _interpreter  # first: it may refuse
 from memtally._core import (
     BaseFilter,
+    Branch,
     DomainFilter,
     Filter,
     Frame,
@@ -38,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BaseFilter",
+    "Branch",
     "DomainFilter",
     "Filter",
     "Frame",

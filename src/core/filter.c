@@ -20,6 +20,8 @@ static bool frame_matches(const struct scan *scan, uint32_t site_id) {
     const struct site *site = site_get(scan->snapshot->paths, site_id);
     if (!(filter->files[site->file >> 3] >> (site->file & 7) & 1))
         return false;
+    if (filter->functions != NULL && !(filter->functions[site->function >> 3] >> (site->function & 7) & 1))
+        return false;
     return !filter->has_line || filter->line == (int64_t)site->line;
 }
 

@@ -6,7 +6,7 @@
 
 /* The slot + 1 that is known for a row without looking at any content; 0: none yet. */
 static inline uint32_t known_slot(const struct grouping *grouping, const struct row *row) {
-    if (grouping->key == KEY_DOMAIN)
+    if (grouping->key == KEY_DOMAIN || grouping->key == KEY_PROCESS)
         return 0;
     return row->node == 0 ? grouping->no_frames : grouping->known[node_get(grouping->paths, row->node)->site];
 }
@@ -44,7 +44,7 @@ status groupby_unsorted(struct snapshot *snapshot, enum key key, bool cumulative
     struct grouping grouping;
     assert(key != KEY_TRACEBACK);
     memset(groups, 0, sizeof *groups);
-    if (cumulative && key == KEY_DOMAIN)
+    if (cumulative && (key == KEY_DOMAIN || key == KEY_PROCESS))
         return STATUS_INVALID;
     status result = grouping_init(&grouping, snapshot, key);
     if (result == STATUS_OK)

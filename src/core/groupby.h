@@ -6,8 +6,9 @@
  *   KEY_FUNCTION            its file and function are equal (line: that of the function's first such row)
  *   KEY_TRACEBACK           all kept frames are equal, each by file and line (the function takes no part)
  *   KEY_DOMAIN              the domain is equal
+ *   KEY_PROCESS             the name of the process is equal; it stands in the place of the file
  *
- * The empty traceback is a key of its own (frames: 0), except for KEY_DOMAIN.
+ * The empty traceback is a key of its own (frames: 0), except for KEY_DOMAIN and KEY_PROCESS.
  * cumulative (file, line and function only; else STATUS_INVALID): a row counts once for each of its kept
  * frames, so a recursive function counts as often as it is on the stack. Sums that do not fit stay at
  * UINT64_MAX.
@@ -25,13 +26,13 @@
 
 #include "snapshot.h"
 
-enum key { KEY_FILENAME, KEY_LINENO, KEY_FUNCTION, KEY_TRACEBACK, KEY_DOMAIN };
+enum key { KEY_FILENAME, KEY_LINENO, KEY_FUNCTION, KEY_TRACEBACK, KEY_DOMAIN, KEY_PROCESS };
 
 struct group {
     uint64_t size;     /* bytes */
     uint64_t count;    /* blocks */
     uint32_t file;     /* string ids of the snapshot's call paths */
-    uint32_t line;     /* 0 for KEY_FILENAME and KEY_DOMAIN */
+    uint32_t line;     /* 0 for KEY_FILENAME, KEY_DOMAIN and KEY_PROCESS */
     uint32_t function; /* KEY_FUNCTION; KEY_LINENO: that of the line's first row; else 0 */
     uint32_t node;     /* KEY_TRACEBACK: a node with this traceback; else 0 */
     uint32_t depth;    /* KEY_TRACEBACK: its total_nframe as found first in row order, 0 unknown; else 0 */

@@ -91,6 +91,8 @@ static status find_no_frames(struct grouping *grouping, uint32_t *slot) {
 status grouping_find_row_slow(struct grouping *grouping, const struct row *row, uint32_t *slot) {
     if (grouping->key == KEY_DOMAIN)
         return find(grouping, row->domain, &(struct group){.domain = row->domain}, slot);
+    if (grouping->key == KEY_PROCESS)
+        return find(grouping, row->process, &(struct group){.file = row->process, .frames = 1}, slot);
     if (row->node == 0)
         return find_no_frames(grouping, slot);
     return grouping_find_site_slow(grouping, node_get(grouping->paths, row->node)->site, slot);

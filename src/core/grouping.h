@@ -15,7 +15,7 @@
 
 struct slot {
     struct group group;
-    uint64_t key; /* (file, line), (file, function), (file, 0), or the domain */
+    uint64_t key; /* (file, line), (file, function), (file, 0), the domain, or the process */
 };
 
 struct grouping {
@@ -36,7 +36,7 @@ struct grouping {
 nodiscard status grouping_init(struct grouping *grouping, struct snapshot *snapshot, enum key key);
 void grouping_fini(struct grouping *grouping); /* also of a zeroed one */
 
-/* The slot of the key that a site has; not for KEY_DOMAIN. */
+/* The slot of the key that a site has; by file, line and function only. */
 nodiscard status grouping_find_site_slow(struct grouping *grouping, uint32_t site, uint32_t *slot);
 nodiscard static inline status grouping_find_site(struct grouping *grouping, uint32_t site, uint32_t *slot) {
     *slot = grouping->known[site] - 1;

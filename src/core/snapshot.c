@@ -39,7 +39,7 @@ void snapshot_release(struct snapshot *snapshot) {
 }
 
 status snapshot_add(struct snapshot *snapshot, const struct row *row) {
-    assert(row->count > 0 && row->reserved == 0);
+    assert(row->count > 0);
     uint64_t entries;
     uint64_t more = snapshot->view == VIEW_LIVE ? row->count : 1;
     if (__builtin_add_overflow(snapshot->entries, more, &entries))
@@ -68,30 +68,40 @@ uint32_t path_frames(const struct callpaths *paths, uint32_t node, uint32_t limi
 
 /* `reached[node]`: how many frames, from this node on, were visited at least. A walk ends where an earlier
  * one went at least as far, so that a stem shared by many paths is not walked for each of them. */
-static void mark_files(const struct callpaths *paths, uint32_t node, uint32_t limit, uint32_t *reached,
-                       struct idset *files) {
+static void mark_names(const struct callpaths *paths, uint32_t node, uint32_t limit, size_t field,
+                       uint32_t *reached, struct idset *names) {
     for (uint32_t left = limit; node != 0 && left > reached[node]; left--) {
         const struct node *here = node_get(paths, node);
+        const char *site = (const char *)site_get(paths, here->site);
         reached[node] = left;
-        idset_add(files, site_get(paths, here->site)->file);
+        idset_add(names, *(const uint32_t *)(const void *)(site + field));
         node = here->parent;
     }
 }
 
-status snapshot_files(const struct snapshot *snapshot, struct idset *files) {
+/* `field`: where in a site the name's id is. */
+static status collect_names(const struct snapshot *snapshot, size_t field, struct idset *names) {
     struct path_ends ends = callpaths_ends(snapshot->paths);
-    status result = idset_init(files, snapshot->account, ends.strings);
+    status result = idset_init(names, snapshot->account, ends.strings);
     if (result != STATUS_OK)
         return result;
     uint32_t *reached = vmem_map(snapshot->account, ends.nodes * sizeof *reached);
     if (reached == NULL) {
-        idset_fini(files);
+        idset_fini(names);
         return STATUS_NOMEM;
     }
     for (size_t i = 0; i < snapshot->row_count; i++)
-        mark_files(snapshot->paths, snapshot_row(snapshot, i)->node, snapshot->limit, reached, files);
+        mark_names(snapshot->paths, snapshot_row(snapshot, i)->node, snapshot->limit, field, reached, names);
     vmem_unmap(snapshot->account, reached, ends.nodes * sizeof *reached);
     return STATUS_OK;
+}
+
+status snapshot_files(const struct snapshot *snapshot, struct idset *names) {
+    return collect_names(snapshot, offsetof(struct site, file), names);
+}
+
+status snapshot_functions(const struct snapshot *snapshot, struct idset *names) {
+    return collect_names(snapshot, offsetof(struct site, function), names);
 }
 
 bool snapshot_check(const struct snapshot *snapshot) {
@@ -99,7 +109,7 @@ bool snapshot_check(const struct snapshot *snapshot) {
     uint64_t entries = 0;
     for (size_t i = 0; i < snapshot->row_count; i++) {
         const struct row *row = snapshot_row(snapshot, i);
-        if (row->node >= ends.nodes || row->count == 0 || row->reserved != 0)
+        if (row->node >= ends.nodes || row->count == 0 || row->process >= ends.strings)
             return false;
         entries += snapshot->view == VIEW_LIVE ? row->count : 1;
     }

@@ -1,6 +1,6 @@
 /* snapshot: what was allocated where, frozen: columns, no Python objects.
  *
- *   a row:  domain | node | depth | size | count
+ *   a row:  domain | node | depth | process | size | count
  *
  *   view live         a row is `count` blocks of `size` bytes each; `traces` shows each block
  *   views peak, total a row is all of a call path in a domain: `size` bytes in `count` blocks; one entry
@@ -24,7 +24,7 @@ struct row {
     uint32_t domain;
     uint32_t node;
     uint32_t depth;
-    uint32_t reserved; /* 0 */
+    uint32_t process; /* string id of the name of the process it is from; 0: not said */
     uint64_t size;
     uint64_t count; /* at least 1 */
 };
@@ -80,9 +80,10 @@ struct path_ends callpaths_ends(struct callpaths *paths);
 /* The number of frames of a node's traceback: its path's length, at most `limit`. */
 uint32_t path_frames(const struct callpaths *paths, uint32_t node, uint32_t limit);
 
-/* Puts the string ids of the file names of all kept frames into `files`, which it initialises; what a
- * filter's pattern has to be matched with. The caller calls idset_fini. Cost: O(rows + nodes). */
-nodiscard status snapshot_files(const struct snapshot *snapshot, struct idset *files);
+/* Puts the string ids of the file names, or of the functions, of all kept frames into `names`, which it
+ * initialises; what a filter's pattern has to be matched with. The caller calls idset_fini. Cost: O(rows + nodes). */
+nodiscard status snapshot_files(const struct snapshot *snapshot, struct idset *names);
+nodiscard status snapshot_functions(const struct snapshot *snapshot, struct idset *names);
 
 bool snapshot_check(const struct snapshot *snapshot);
 

@@ -56,18 +56,21 @@ static int base_init(PyObject *self, PyObject *args, PyObject *kwargs) {
 }
 
 static int filter_init(PyObject *self, PyObject *args, PyObject *kwargs) {
-    static char *keywords[] = {"inclusive", "filename_pattern", "lineno", "all_frames", "domain", NULL};
+    static char *keywords[] = {"inclusive", "filename_pattern", "lineno", "all_frames",
+                               "domain",    "function",         NULL};
     PyObject *pattern = NULL;
     PyObject *inclusive, *given, *lineno = Py_None, *all_frames = Py_False, *domain = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOO:Filter", keywords, &inclusive, &given, &lineno,
-                                     &all_frames, &domain))
+    PyObject *function = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOO$O:Filter", keywords, &inclusive, &given, &lineno,
+                                     &all_frames, &domain, &function))
         return -1;
     int result = -1;
     if (PyObject_SetAttrString(self, "inclusive", inclusive) == 0 &&
         (pattern = normalize_filename(given)) != NULL &&
         PyObject_SetAttrString(self, "_filename_pattern", pattern) == 0 &&
         PyObject_SetAttrString(self, "lineno", lineno) == 0 &&
-        PyObject_SetAttrString(self, "all_frames", all_frames) == 0)
+        PyObject_SetAttrString(self, "all_frames", all_frames) == 0 &&
+        (function == Py_None || PyObject_SetAttrString(self, "_function", function) == 0))
         result = PyObject_SetAttrString(self, "domain", domain);
     Py_XDECREF(pattern);
     return result;
@@ -85,6 +88,16 @@ static int domain_filter_init(PyObject *self, PyObject *args, PyObject *kwargs) 
 
 static PyObject *filter_pattern(PyObject *self, void *Py_UNUSED(closure)) {
     return attribute(self, "_filename_pattern");
+}
+
+/* Kept only where it was given, so that filters without it have the attributes of the standard ones. */
+static PyObject *filter_function(PyObject *self, void *Py_UNUSED(closure)) {
+    PyObject *function = attribute(self, "_function");
+    if (function == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        function = Py_NewRef(Py_None);
+    }
+    return function;
 }
 
 static PyObject *domain_filter_domain(PyObject *self, void *Py_UNUSED(closure)) {
@@ -156,6 +169,14 @@ static int match_pair(PyObject *self, const char *method, PyObject *frame) {
     return result;
 }
 
+/* Raw frames do not tell their functions, so a filter that asks for one matches none of them: 1 it does, 0, -1. */
+static int asks_for_function(PyObject *self) {
+    PyObject *function = attribute(self, "function");
+    int asks = function == NULL ? -1 : function != Py_None;
+    Py_XDECREF(function);
+    return asks;
+}
+
 static int match_any_frame(PyObject *self, PyObject *frames) {
     PyObject *iterator = PyObject_GetIter(frames), *frame;
     int result = iterator == NULL ? -1 : 0;
@@ -168,7 +189,11 @@ static int match_any_frame(PyObject *self, PyObject *frames) {
 }
 
 static PyObject *filter_match_traceback(PyObject *self, PyObject *frames) {
-    int all = truth(self, "all_frames");
+    int all = truth(self, "all_frames"), by_function = all < 0 ? -1 : asks_for_function(self);
+    if (by_function != 0) {
+        int inclusive = by_function < 0 ? -1 : truth(self, "inclusive");
+        return inclusive < 0 ? NULL : PyBool_FromLong(!inclusive);
+    }
     if (all > 0) {
         int found = match_any_frame(self, frames), inclusive = found < 0 ? -1 : truth(self, "inclusive");
         return inclusive < 0 ? NULL : PyBool_FromLong(found == inclusive);
@@ -236,9 +261,12 @@ PyDoc_STRVAR(base_doc,
              "total_nframe): whether it passes.");
 PyDoc_STRVAR(
     filter_doc,
-    "Filter(inclusive, filename_pattern, lineno=None, all_frames=False, domain=None)\n--\n\n"
+    "Filter(inclusive, filename_pattern, lineno=None, all_frames=False, domain=None, *, "
+    "function=None)\n--\n\n"
     "Includes or excludes traces by file name (a pattern of fnmatch), line and domain of the most recent\n"
-    "frame, or of any frame where all_frames is true. A suffix .pyc of the pattern means .py.");
+    "frame, or of any frame where all_frames is true. A suffix .pyc of the pattern means .py.\n\n"
+    "function is a pattern of qualified names (fnmatch.fnmatchcase), which must match in the same frame; it\n"
+    "never matches where the function is not known, as in raw traces and in the standard module's files.");
 PyDoc_STRVAR(domain_filter_doc, "DomainFilter(inclusive, domain)\n--\n\n"
                                 "Includes or excludes traces by their address space (domain).");
 
@@ -267,6 +295,7 @@ static PyGetSetDef base_getset[] = {
 
 static PyGetSetDef filter_getset[] = {
     {"filename_pattern", filter_pattern, NULL, "Pattern of file names (str), as fnmatch takes it.", NULL},
+    {"function", filter_function, NULL, "Pattern of qualified names of functions (str), or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -14,9 +14,10 @@
 struct matcher {
     PyObject *filter;
     PyObject *pattern, *lineno, *domain; /* NULL where the filter has none; lineno and domain may be None */
+    PyObject *function;                  /* pattern or None; NULL where the filter has none */
     PyObject *known;                     /* dict: file name -> does it match */
-    PyObject *fnmatch;                   /* the function */
-    uint8_t *files;                      /* owned (PyMem): for columns */
+    PyObject *fnmatch, *fnmatchcase;     /* the functions */
+    uint8_t *files, *functions;          /* owned (PyMem): for columns; functions may be NULL */
     bool inclusive, all_frames;
     bool custom; /* ask the filter itself */
 };
@@ -34,7 +35,10 @@ static bool is_plain(struct state *state, PyObject *filter) {
     if (!by_name && !Py_IS_TYPE(filter, state->domain_filter_type))
         return false;
     PyObject *dict = PyObject_GenericGetDict(filter, NULL);
-    bool plain = dict != NULL && PyDict_GET_SIZE(dict) == (by_name ? 5 : 2);
+    Py_ssize_t usual = by_name ? 5 : 2;
+    if (dict != NULL && by_name && PyDict_GetItemString(dict, "_function") != NULL)
+        usual++;
+    bool plain = dict != NULL && PyDict_GET_SIZE(dict) == usual;
     Py_XDECREF(dict);
     PyErr_Clear();
     return plain;
@@ -52,11 +56,13 @@ static int matcher_init_by_name(struct matcher *self) {
     int all_frames = truth(self->filter, "all_frames");
     if (all_frames >= 0 && (module = PyImport_ImportModule("fnmatch")) != NULL &&
         (self->pattern = attribute(self->filter, "_filename_pattern")) != NULL &&
-        (self->lineno = attribute(self->filter, "lineno")) != NULL && (self->known = PyDict_New()) != NULL)
-        self->fnmatch = attribute(module, "fnmatch");
+        (self->lineno = attribute(self->filter, "lineno")) != NULL &&
+        (self->function = attribute(self->filter, "function")) != NULL &&
+        (self->known = PyDict_New()) != NULL && (self->fnmatch = attribute(module, "fnmatch")) != NULL)
+        self->fnmatchcase = attribute(module, "fnmatchcase");
     self->all_frames = all_frames > 0;
     Py_XDECREF(module);
-    return self->fnmatch == NULL ? -1 : 0;
+    return self->fnmatchcase == NULL ? -1 : 0;
 }
 
 static int matcher_init(struct state *state, struct matcher *self, PyObject *filter) {
@@ -82,7 +88,10 @@ static void matchers_fini(struct matchers *self) {
         Py_XDECREF(matcher->domain);
         Py_XDECREF(matcher->known);
         Py_XDECREF(matcher->fnmatch);
+        Py_XDECREF(matcher->fnmatchcase);
+        Py_XDECREF(matcher->function);
         PyMem_Free(matcher->files);
+        PyMem_Free(matcher->functions);
     }
     PyMem_Free(self->items);
 }
@@ -142,11 +151,13 @@ static int match_frames(struct matcher *self, PyObject *frames) {
     PyObject *items = PySequence_Tuple(frames);
     Py_ssize_t count = items == NULL ? 0 : PyTuple_GET_SIZE(items);
     int found = items == NULL ? -1 : 0;
-    if (items != NULL && !self->all_frames && count == 0) {
+    if (self->function != Py_None) /* raw frames do not tell their functions */
+        count = 0;
+    else if (items != NULL && !self->all_frames && count == 0) {
         PyErr_SetString(PyExc_IndexError, "tuple index out of range");
         found = -1;
     }
-    for (Py_ssize_t i = 0; found == 0 && i < (self->all_frames ? count : 1); i++)
+    for (Py_ssize_t i = 0; found == 0 && i < (self->all_frames || count == 0 ? count : 1); i++)
         found = match_frame(self, PyTuple_GET_ITEM(items, i));
     Py_XDECREF(items);
     return found;
@@ -239,13 +250,18 @@ static int fill_filter(const struct matcher *matcher, struct filter *filter) {
     return !filter->has_line || id_value(matcher->lineno, &filter->line);
 }
 
-static int match_names(struct matcher *self, struct names *names, const struct idset *files) {
+static uint8_t *new_bitmap(const struct idset *names) {
+    uint8_t *bitmap = PyMem_Calloc(idset_bytes(names) + 1, 1);
+    if (bitmap == NULL)
+        PyErr_NoMemory();
+    return bitmap;
+}
+
+static int match_files(struct matcher *self, struct names *names, const struct idset *files) {
     if (self->pattern == NULL)
         return 0;
-    if ((self->files = PyMem_Calloc(idset_bytes(files) + 1, 1)) == NULL) {
-        PyErr_NoMemory();
+    if ((self->files = new_bitmap(files)) == NULL)
         return -1;
-    }
     for (uint32_t id = idset_next(files, 0); id < files->end; id = idset_next(files, id + 1)) {
         PyObject *name = names_string(names, id);
         int matches = name == NULL ? -1 : match_name(self, name);
@@ -257,14 +273,55 @@ static int match_names(struct matcher *self, struct names *names, const struct i
     return 0;
 }
 
-static int match_all_names(struct matchers *matchers, struct names *names, const struct snapshot *columns) {
+/* Id 0 stands for functions that are not known: no pattern matches these. */
+static int match_functions(struct matcher *self, struct names *names, const struct idset *functions) {
+    if ((self->functions = new_bitmap(functions)) == NULL)
+        return -1;
+    for (uint32_t id = idset_next(functions, 1); id < functions->end; id = idset_next(functions, id + 1)) {
+        PyObject *name = names_string(names, id), *answer = NULL;
+        if (name != NULL)
+            answer = PyObject_CallFunctionObjArgs(self->fnmatchcase, name, self->function, NULL);
+        int matches = answer == NULL ? -1 : PyObject_IsTrue(answer);
+        Py_XDECREF(answer);
+        if (matches < 0)
+            return -1;
+        if (matches)
+            self->functions[id >> 3] = (uint8_t)(self->functions[id >> 3] | 1 << (id & 7));
+    }
+    return 0;
+}
+
+static bool asks_for_function(const struct matcher *matcher) {
+    return matcher->function != NULL && matcher->function != Py_None;
+}
+
+static int match_all_functions(struct matchers *matchers, struct names *names,
+                               const struct snapshot *columns) {
+    struct idset functions = {0};
+    bool asked = false;
+    int answer = 0;
+    for (Py_ssize_t i = 0; i < matchers->count; i++)
+        asked = asked || asks_for_function(&matchers->items[i]);
+    status result = asked ? snapshot_functions(columns, &functions) : STATUS_OK;
+    if (result != STATUS_OK) {
+        raise_status(result);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; answer == 0 && i < matchers->count; i++)
+        if (asks_for_function(&matchers->items[i]))
+            answer = match_functions(&matchers->items[i], names, &functions);
+    idset_fini(&functions);
+    return answer;
+}
+
+static int match_all_files(struct matchers *matchers, struct names *names, const struct snapshot *columns) {
     struct idset files = {0};
     status result = snapshot_files(columns, &files);
     int answer = result == STATUS_OK ? 0 : -1;
     if (result != STATUS_OK)
         raise_status(result);
     for (Py_ssize_t i = 0; answer == 0 && i < matchers->count; i++)
-        answer = match_names(&matchers->items[i], names, &files);
+        answer = match_files(&matchers->items[i], names, &files);
     idset_fini(&files);
     return answer;
 }
@@ -273,10 +330,12 @@ static struct snapshot *keep_columns(struct matchers *matchers, struct names *na
                                      struct filter *filters) {
     struct snapshot *kept = NULL;
     status result;
-    if (match_all_names(matchers, names, columns) < 0)
+    if (match_all_files(matchers, names, columns) < 0 || match_all_functions(matchers, names, columns) < 0)
         return NULL;
-    for (Py_ssize_t i = 0; i < matchers->count; i++)
+    for (Py_ssize_t i = 0; i < matchers->count; i++) {
         filters[i].files = matchers->items[i].files;
+        filters[i].functions = matchers->items[i].functions;
+    }
     Py_BEGIN_ALLOW_THREADS;
     result = filter_rows(columns, filters, (size_t)matchers->count, &kept);
     Py_END_ALLOW_THREADS;

@@ -145,15 +145,6 @@ PyObject *snapshot_from_raw(struct state *state, PyObject *raw, PyObject *limit)
 int view_from_name(PyObject *name, enum view *view); /* ValueError */
 extern PyType_Spec snapshot_spec;
 
-/* The traces of a snapshot, as columns where that is possible, else as raw traces. */
-struct operand {
-    PyObject *raw;            /* owned; NULL where there are columns */
-    struct snapshot *columns; /* owned reference; NULL where there are none */
-    struct names *names;      /* owned; of the columns */
-};
-int operand_init(struct state *state, struct operand *self, PyObject *snapshot); /* of a zeroed one; 0, -1 */
-void operand_fini(struct operand *self);
-
 /* --- dump.c, load.c: snapshots as files and bytes --- */
 
 PyObject *dump_bytes(struct traces *traces); /* whose columns are read */
@@ -165,18 +156,6 @@ int is_stream(PyObject *file,
 bool interrupted(void);            /* without the GIL: a signal came; has its handler raised? */
 PyObject *snapshot_dump(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *snapshot_load(PyObject *type, PyObject *args, PyObject *kwargs);
-
-/* --- unpickle.c: snapshots that the standard module dumped --- */
-
-bool pickle_begins(const void *bytes, size_t length);
-/* ValueError for what is no such snapshot; `filename` may be NULL. */
-PyObject *pickle_load(struct state *state, const void *bytes, size_t length, PyObject *filename);
-
-/* --- interchange.c: from and to snapshots of the standard module --- */
-
-PyObject *snapshot_to_tracemalloc(PyObject *self, PyObject *unused);
-PyObject *snapshot_from_tracemalloc(PyObject *type, PyObject *standard);
-extern const char to_tracemalloc_doc[], from_tracemalloc_doc[];
 
 /* --- filter.c, matching.c --- */
 

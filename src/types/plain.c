@@ -33,6 +33,8 @@ static PyObject *key_frames(PyObject *parts, enum key key) {
         return Py_NewRef(frames);
     if (key == KEY_LINENO)
         return PySequence_GetSlice(frames, 0, 1);
+    if (key == KEY_PROCESS)
+        return Py_BuildValue("((si))", "", 0);
     if (key == KEY_DOMAIN) {
         PyObject *name = PyUnicode_FromFormat("<domain %S>", PyTuple_GET_ITEM(parts, 0));
         result = name == NULL ? NULL : Py_BuildValue("((Oi))", name, 0);

@@ -107,13 +107,14 @@ static int side_to_raw(struct operand *self) {
 /* --- statistics --- */
 
 static int key_from_name(PyObject *name, bool cumulative, enum key *key) {
-    static const char *const names[] = {"filename", "lineno", "function", "traceback", "domain"};
-    static const enum key keys[] = {KEY_FILENAME, KEY_LINENO, KEY_FUNCTION, KEY_TRACEBACK, KEY_DOMAIN};
+    static const char *const names[] = {"filename", "lineno", "function", "traceback", "domain", "process"};
+    static const enum key keys[] = {KEY_FILENAME,  KEY_LINENO, KEY_FUNCTION,
+                                    KEY_TRACEBACK, KEY_DOMAIN, KEY_PROCESS};
     for (size_t i = 0; PyUnicode_Check(name) && i < sizeof names / sizeof *names; i++) {
         if (PyUnicode_CompareWithASCIIString(name, names[i]) != 0)
             continue;
         *key = keys[i];
-        if (!cumulative || (*key != KEY_TRACEBACK && *key != KEY_DOMAIN))
+        if (!cumulative || *key == KEY_FILENAME || *key == KEY_LINENO || *key == KEY_FUNCTION)
             return 0;
         PyErr_Format(PyExc_ValueError, "cumulative mode cannot by used with key type %R", name);
         return -1;
@@ -397,9 +398,10 @@ PyDoc_STRVAR(
     statistics_doc,
     "statistics($self, /, key_type, cumulative=False)\n--\n\n"
     "List of Statistic, biggest first: by size, count and traceback.\n\n"
-    "key_type is 'filename', 'lineno', 'function', 'traceback' or 'domain'. With cumulative, blocks count "
-    "for\n"
-    "all frames of their tracebacks ('filename', 'lineno' and 'function' only). Raises ValueError for any\n"
+    "key_type is 'filename', 'lineno', 'function', 'traceback', 'domain' or 'process' (whose name stands in\n"
+    "the place of a file name; see merge()). With cumulative, blocks count for all frames of their "
+    "tracebacks\n"
+    " ('filename', 'lineno' and 'function' only). Raises ValueError for any\n"
     "other key_type. The older name group_by of key_type is accepted.");
 PyDoc_STRVAR(
     compare_to_doc,
@@ -434,6 +436,9 @@ PyDoc_STRVAR(
     "is first used.");
 
 static PyMethodDef snapshot_methods[] = {
+    {"tree", snapshot_tree, METH_NOARGS, tree_doc},
+    {"merge", snapshot_merge, METH_O | METH_CLASS, merge_doc},
+    {"process", snapshot_process, METH_O, process_doc},
     {"to_tracemalloc", snapshot_to_tracemalloc, METH_NOARGS, to_tracemalloc_doc},
     {"from_tracemalloc", snapshot_from_tracemalloc, METH_O | METH_CLASS, from_tracemalloc_doc},
     {"statistics", (PyCFunction)(void (*)(void))snapshot_statistics, METH_VARARGS | METH_KEYWORDS,
@@ -449,6 +454,7 @@ static PyMethodDef snapshot_methods[] = {
 };
 
 static PyGetSetDef snapshot_getset[] = {
+    {"processes", snapshot_processes, NULL, processes_doc, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {"view_name", snapshot_view_name, NULL, "Which view this is: 'live', 'peak' or 'total'.", NULL},
     {"metadata", snapshot_metadata, NULL,
@@ -467,11 +473,17 @@ static PyMemberDef snapshot_members[] = {
 };
 
 static PyType_Slot snapshot_slots[] = {
-    {Py_tp_doc, (void *)snapshot_doc}, {Py_tp_init, snapshot_init},
-    {Py_tp_new, PyType_GenericNew},    {Py_tp_traverse, snapshot_traverse},
-    {Py_tp_clear, snapshot_clear},     {Py_tp_dealloc, snapshot_dealloc},
-    {Py_tp_methods, snapshot_methods}, {Py_tp_getset, snapshot_getset},
-    {Py_tp_members, snapshot_members}, {0, NULL},
+    {Py_tp_doc, (void *)snapshot_doc},
+    {Py_tp_init, snapshot_init},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_traverse, snapshot_traverse},
+    {Py_tp_clear, snapshot_clear},
+    {Py_tp_dealloc, snapshot_dealloc},
+    {Py_tp_methods, snapshot_methods},
+    {Py_tp_getset, snapshot_getset},
+    {Py_tp_members, snapshot_members},
+    {Py_nb_subtract, snapshot_subtract},
+    {0, NULL},
 };
 
 PyType_Spec snapshot_spec = {

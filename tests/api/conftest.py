@@ -1,5 +1,7 @@
 """What the tests of the public API share: the same thing run with both modules, and compared."""
 
+import os
+import sys
 import tracemalloc
 from collections.abc import Callable
 from types import ModuleType
@@ -7,6 +9,8 @@ from types import ModuleType
 import pytest
 
 import memtally
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # for random_traces
 
 
 def plain(value: object) -> object:

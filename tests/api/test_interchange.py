@@ -1,4 +1,4 @@
-"""Snapshots of the standard module: its pickles are read without unpickling anything; conversions round-trip."""
+"""Snapshots of the standard module: its pickles are read without unpickling; conversions round-trip."""
 
 import builtins
 import copyreg
@@ -104,7 +104,7 @@ def test_methods_are_not_replaced(path, name):
 def test_truncated_pickles_are_refused(path):
     data = pickle.dumps(tracemalloc.Snapshot(RAW, 3), 5)
     for length in range(1, len(data)):
-        with pytest.raises(ValueError, match="byte|snapshot"):
+        with pytest.raises(ValueError, match=r"byte|snapshot"):
             load(path, data[:length])
 
 
@@ -301,7 +301,7 @@ def test_what_was_written_by_hand_is_read_where_it_is_right(path):
     ],
 )
 def test_what_are_no_traces_is_refused(path, raw):
-    with pytest.raises(ValueError, match="trace|list"):
+    with pytest.raises(ValueError, match=r"trace|list"):
         load(path, snapshot_with(raw))
 
 
@@ -367,5 +367,5 @@ def test_what_the_tracer_took_goes_to_the_standard_module_and_its_pickles_and_ba
 
 @pytest.mark.parametrize("wrong", [None, 1, [], "snapshot", memtally.Snapshot([], 1)])
 def test_from_tracemalloc_takes_nothing_else(wrong):
-    with pytest.raises(TypeError, match="tracemalloc.Snapshot"):
+    with pytest.raises(TypeError, match=r"tracemalloc.Snapshot"):
         memtally.Snapshot.from_tracemalloc(wrong)

@@ -1,49 +1,13 @@
 """Random traces give the same statistics, differences and filtered traces as in the standard module."""
 
+import itertools
 import tracemalloc
 
-import pytest
+from random_traces import fast, filters, hypothesis, many, st, ties
 
 import memtally
 
-hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not installed")
-st = hypothesis.strategies
-
-FILES = [
-    "a.py",
-    "b.py",
-    "a.pyc",
-    "",
-    "A.py",
-    "<unknown>",
-    "pkg/c.py",
-    "é.py",
-    "\U0001f40d.py",
-    "\udc80",
-    "\uffff",
-]
-frames = st.tuples(st.sampled_from(FILES), st.integers(0, 4) | st.integers(0, 2**32 - 1))
-paths = st.lists(frames, min_size=1, max_size=5).map(tuple)
-sizes = st.integers(0, 20) | st.integers(0, 2**64 - 1)
-raw_traces = st.tuples(
-    st.integers(0, 2) | st.integers(0, 2**32 - 1), sizes, paths, st.none() | st.integers(0, 70_000)
-)
-# few distinct blocks, many times each, in any order
-many = st.lists(raw_traces, max_size=8).flatmap(
-    lambda distinct: st.lists(st.sampled_from(distinct), max_size=30) if distinct else st.just([])
-)
 keys = st.sampled_from(["filename", "lineno", "traceback"])
-patterns = st.sampled_from([*FILES, "*", "*.py", "[ab].py", "?", "*.pyc", "pkg*"])
-
-
-@st.composite
-def filters(draw):
-    """A constructor's name and arguments."""
-    domain = draw(st.none() | st.integers(0, 2))
-    if draw(st.booleans()):
-        return ("DomainFilter", (draw(st.booleans()), domain))
-    line = draw(st.none() | st.integers(0, 4))
-    return ("Filter", (draw(st.booleans()), draw(patterns), line, draw(st.booleans()), domain))
 
 
 def spread(statistics):
@@ -68,11 +32,8 @@ def reloaded(snapshot, folder):
     return memtally.Snapshot.load(folder / "snapshot")
 
 
-fast = hypothesis.settings(max_examples=80, deadline=None, derandomize=True, database=None)
-
-
 @fast
-@hypothesis.given(raw=many, key=keys, cumulative=st.booleans())
+@hypothesis.given(raw=many | ties, key=keys, cumulative=st.booleans())
 def test_statistics(tmp_path_factory, raw, key, cumulative):
     cumulative = cumulative and key != "traceback"
     folder = tmp_path_factory.getbasetemp()
@@ -86,7 +47,7 @@ def test_statistics(tmp_path_factory, raw, key, cumulative):
 
 
 @fast
-@hypothesis.given(new=many, old=many, common=many, key=keys, cumulative=st.booleans())
+@hypothesis.given(new=many | ties, old=many | ties, common=many | ties, key=keys, cumulative=st.booleans())
 def test_differences(tmp_path_factory, new, old, common, key, cumulative):
     cumulative = cumulative and key != "traceback"
     new, old = new + common, common + old
@@ -98,10 +59,11 @@ def test_differences(tmp_path_factory, new, old, common, key, cumulative):
         found = now.compare_to(before, key, cumulative)
         assert spread(found) == spread(expected)
         assert [str(statistic) for statistic in found] == [str(statistic) for statistic in expected]
+        assert [repr(statistic) for statistic in found] == [repr(statistic) for statistic in expected]
 
 
 @fast
-@hypothesis.given(raw=many, chosen=st.lists(filters(), max_size=3))
+@hypothesis.given(raw=many | ties, chosen=st.lists(filters(), max_size=3))
 def test_filtered_traces(tmp_path_factory, raw, chosen):
     def filtered(module, snapshot):
         return snapshot.filter_traces([getattr(module, name)(*arguments) for name, arguments in chosen])
@@ -123,3 +85,55 @@ def test_traces_survive_columns(tmp_path_factory, raw):
     assert [trace._trace for trace in columns.traces] == raw
     assert columns.traces == own.traces
     assert all(trace in columns.traces for trace in own.traces)
+
+
+@fast
+@hypothesis.given(raw=ties, chosen=st.lists(filters(), max_size=2), key=keys, cumulative=st.booleans())
+def test_statistics_of_filtered_traces(raw, chosen, key, cumulative):
+    cumulative = cumulative and key != "traceback"
+
+    def texts(module, snapshot):
+        kept = snapshot.filter_traces([getattr(module, name)(*arguments) for name, arguments in chosen])
+        return [str(statistic) for statistic in kept.statistics(key, cumulative)]
+
+    standard = tracemalloc.Snapshot(raw, 5)
+    own = memtally.Snapshot.from_tracemalloc(standard)
+    assert texts(memtally, own) == texts(tracemalloc, standard)
+
+
+@fast
+@hypothesis.given(raw=ties, key=keys, data=st.data())
+def test_statistics_sort_compare_and_hash_as_the_standard_ones(raw, key, data):
+    standard = tracemalloc.Snapshot(raw, 5).statistics(key)
+    own = memtally.Snapshot.from_tracemalloc(tracemalloc.Snapshot(raw, 5)).statistics(key)
+    order = data.draw(st.permutations(range(len(own))))
+    shuffled, expected = [own[i] for i in order], [standard[i] for i in order]
+    for sort_key in ("traceback", "size", "count"):
+        shuffled.sort(key=lambda statistic: getattr(statistic, sort_key))
+        expected.sort(key=lambda statistic: getattr(statistic, sort_key))
+        assert [repr(statistic) for statistic in shuffled] == [repr(statistic) for statistic in expected]
+    assert len(set(own)) == len(set(standard)) == len(own)
+    assert own == memtally.Snapshot(raw, 5).statistics(key)
+    for left, right in itertools.pairwise(own):
+        assert left != right
+        assert left._sort_key() > right._sort_key()
+
+
+@fast
+@hypothesis.given(raw=many | ties)
+def test_traces_of_either_module_say_the_same(raw):
+    standard, own = (
+        tracemalloc.Snapshot(raw, 5),
+        memtally.Snapshot.from_tracemalloc(tracemalloc.Snapshot(raw, 5)),
+    )
+    assert len(own.traces) == len(standard.traces)
+    for trace, expected in zip(own.traces, standard.traces, strict=True):
+        assert (repr(trace), str(trace), trace.size, trace.domain) == (
+            repr(expected),
+            str(expected),
+            expected.size,
+            expected.domain,
+        )
+        assert [repr(frame) for frame in trace.traceback] == [repr(frame) for frame in expected.traceback]
+        assert trace.traceback.format() == expected.traceback.format()
+    assert own.to_tracemalloc().traces == standard.traces

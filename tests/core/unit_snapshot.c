@@ -24,7 +24,7 @@ static void rows_keep_their_order_and_content(void **state) {
     callpaths_release(paths);
     snapshot_retain(snapshot);
     snapshot_release(snapshot);
-    assert_int_equal(snapshot_row(snapshot, 0)->reserved, 0); /* one reference left: still there */
+    assert_int_equal(snapshot_row(snapshot, 0)->process, 0); /* one reference left: still there */
     snapshot_release(snapshot);
     snapshot_release(NULL);
     assert_int_equal(vmem_bytes(&account), 0);

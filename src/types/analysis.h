@@ -1,0 +1,46 @@
+/* analysis: what snapshots can do beyond the standard module, and how they come from it and go there. Included by
+ * types.h.
+ *
+ * Owns nothing itself. Needs the GIL; functions follow CPython, as in types.h.
+ */
+#ifndef MEMTALLY_ANALYSIS_H
+#define MEMTALLY_ANALYSIS_H
+
+/* --- snapshot.c --- */
+
+/* The traces of a snapshot, as columns where that is possible, else as raw traces. */
+struct operand {
+    PyObject *raw;            /* owned; NULL where there are columns */
+    struct snapshot *columns; /* owned reference; NULL where there are none */
+    struct names *names;      /* owned; of the columns */
+};
+int operand_init(struct state *state, struct operand *self, PyObject *snapshot); /* of a zeroed one; 0, -1 */
+void operand_fini(struct operand *self);
+
+/* --- unpickle.c: snapshots that the standard module dumped --- */
+
+bool pickle_begins(const void *bytes, size_t length);
+/* ValueError for what is no such snapshot; `filename` may be NULL. */
+PyObject *pickle_load(struct state *state, const void *bytes, size_t length, PyObject *filename);
+
+/* --- interchange.c: from and to snapshots of the standard module --- */
+
+PyObject *snapshot_to_tracemalloc(PyObject *self, PyObject *unused);
+PyObject *snapshot_from_tracemalloc(PyObject *type, PyObject *standard);
+extern const char to_tracemalloc_doc[], from_tracemalloc_doc[];
+
+/* --- branch.c: the call tree --- */
+
+PyObject *snapshot_tree(PyObject *self, PyObject *unused);
+extern const char tree_doc[];
+extern PyType_Spec branch_spec;
+
+/* --- combine.c: several snapshots as one, and differences --- */
+
+PyObject *snapshot_merge(PyObject *type, PyObject *mapping);
+PyObject *snapshot_process(PyObject *self, PyObject *name);
+PyObject *snapshot_processes(PyObject *self, void *unused);
+PyObject *snapshot_subtract(PyObject *a, PyObject *b);
+extern const char merge_doc[], process_doc[], processes_doc[];
+
+#endif
