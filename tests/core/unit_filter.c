@@ -7,18 +7,19 @@ static struct vmem account;
 
 static uint8_t all_files[64], no_files[64];
 
-static bool file_is_in(const struct snapshot *snapshot, const uint8_t *files, const char *name) {
+static bool name_is_in(const struct snapshot *snapshot, const uint8_t *names, const char *name) {
     for (uint32_t id = 0; id < snapshot->paths->strings.count; id++) {
         struct string string = strtab_get(&snapshot->paths->strings, id);
         if (string.length == strlen(name) && memcmp(string.bytes, name, string.length) == 0)
-            return files[id / 8] >> (id % 8) & 1;
+            return names[id / 8] >> (id % 8) & 1;
     }
     return false;
 }
 
 static bool model_frame_matches(const struct snapshot *snapshot, const struct filter *filter,
                                 const struct model_frame *frame) {
-    return file_is_in(snapshot, filter->files, frame->file) &&
+    return name_is_in(snapshot, filter->files, frame->file) &&
+           (filter->functions == NULL || name_is_in(snapshot, filter->functions, frame->function)) &&
            (!filter->has_line || filter->line == frame->line);
 }
 
@@ -52,9 +53,14 @@ static bool model_stays(const struct snapshot *snapshot, const struct filter *fi
     return invited || !wanted;
 }
 
-static struct filter random_filter(uint64_t *random, uint8_t *files, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++)
+enum { NAME_BYTES = 8 };
+
+static struct filter random_filter(uint64_t *random, uint8_t files[NAME_BYTES],
+                                   uint8_t functions[NAME_BYTES]) {
+    for (size_t i = 0; i < NAME_BYTES; i++) {
         files[i] = (uint8_t)support_random(random);
+        functions[i] = (uint8_t)support_random(random);
+    }
     return (struct filter){.inclusive = support_below(random, 2),
                            .by_domain_only = support_below(random, 4) == 0,
                            .all_frames = support_below(random, 2),
@@ -62,7 +68,8 @@ static struct filter random_filter(uint64_t *random, uint8_t *files, size_t byte
                            .has_line = support_below(random, 3) == 0,
                            .domain = support_below(random, 4),
                            .line = support_below(random, 4),
-                           .files = files};
+                           .files = files,
+                           .functions = support_below(random, 3) == 0 ? functions : NULL};
 }
 
 static void assert_same_rows(const struct snapshot *snapshot, const struct filter *filters, size_t count,
@@ -91,10 +98,10 @@ static void random_filters_keep_what_the_rules_keep(void **state) {
         struct snapshot *snapshot = model_snapshot(&account, &random, paths, support_below(&random, 60),
                                                    limit, (enum view)(round % 3));
         struct filter filters[4];
-        uint8_t files[4][8];
+        uint8_t files[4][NAME_BYTES], functions[4][NAME_BYTES];
         size_t count = support_below(&random, 5);
         for (size_t i = 0; i < count; i++)
-            filters[i] = random_filter(&random, files[i], sizeof files[i]);
+            filters[i] = random_filter(&random, files[i], functions[i]);
         struct snapshot *result;
         assert_int_equal(filter_rows(snapshot, filters, count, &result), STATUS_OK);
         assert_same_rows(snapshot, filters, count, result);
