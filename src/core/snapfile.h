@@ -7,7 +7,7 @@
  *
  * Names, sites and nodes are those that the rows need, numbered anew without gaps; the rows keep their order.
  * The bytes of every section are told in docs/file-format.md. All that a snapshot has survives: view, limit,
- * domains, depths (unknown ones too), sizes, counts, file and function names.
+ * domains, depths (unknown ones too), sizes, counts, file and function names, processes.
  *
  * Writing: to a sink, front to back, in memory that follows the distinct call paths, not the rows.
  * Reading: from a source: bytes in memory, or a function that gets them. Opening reads header, directory and
@@ -80,7 +80,7 @@ struct snapfile {
     uint16_t major, minor;  /* the version that wrote it */
     bool views[VIEW_COUNT]; /* which are in the file: at least one */
     enum view first;        /* the one whose rows come first: what the file is of, above all */
-    struct snapfile_section metadata, strings, sites, nodes, rows[VIEW_COUNT];
+    struct snapfile_section metadata, strings, sites, nodes, rows[VIEW_COUNT], processes[VIEW_COUNT];
     struct snapfile_piece pairs; /* the metadata's bytes */
     struct checksum_tables checksums;
 };

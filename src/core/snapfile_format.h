@@ -18,6 +18,8 @@
  *                follows; else it is the parent's + 1
  *   rows       limit (tag size [count] [domain] [depth])*       tag: ~node << 3 | what follows
  *                what does not: count 1, the last row's domain (first 0), the node's depth
+ *   processes  (rows name)*                                     so many rows of a view are of the process with this
+ *                name; 0: not said. Only where a row is of one
  */
 #ifndef MEMTALLY_SNAPFILE_FORMAT_H
 #define MEMTALLY_SNAPFILE_FORMAT_H
@@ -37,7 +39,8 @@ enum snapfile_kind {
     SECTION_STRINGS = 2,
     SECTION_SITES = 3,
     SECTION_NODES = 4,
-    SECTION_ROWS = 16, /* + view */
+    SECTION_ROWS = 16,      /* + view */
+    SECTION_PROCESSES = 32, /* + view; not required */
 };
 
 /* A directory entry's flags: a reader that does not know the section's kind must refuse the file. */

@@ -103,8 +103,11 @@ static struct snapfile_section *known_section(struct snapfile *file, uint32_t ki
     case SECTION_NODES:
         return &file->nodes;
     default:
-        return kind >= SECTION_ROWS && kind < SECTION_ROWS + VIEW_COUNT ? &file->rows[kind - SECTION_ROWS]
-                                                                        : NULL;
+        if (kind >= SECTION_ROWS && kind < SECTION_ROWS + VIEW_COUNT)
+            return &file->rows[kind - SECTION_ROWS];
+        if (kind >= SECTION_PROCESSES && kind < SECTION_PROCESSES + VIEW_COUNT)
+            return &file->processes[kind - SECTION_PROCESSES];
+        return NULL;
     }
 }
 

@@ -206,6 +206,48 @@ static status read_rows(struct cursor *cursor, const struct snapfile *file, uint
     return cursor_ends(cursor) ? STATUS_OK : STATUS_INVALID;
 }
 
+/* One run of rows of one process, from row `at` on. */
+static bool get_run(struct cursor *cursor, const struct snapfile *file, struct snapshot *snapshot,
+                    size_t *at) {
+    uint64_t start = cursor_offset(cursor), rows;
+    uint32_t process;
+    if (!cursor_get(cursor, &rows) ||
+        !cursor_get_below(cursor, file->strings.count, "the name's number", &process))
+        return false;
+    if (rows == 0 || rows > snapshot->row_count - *at) {
+        snapfile_fail(cursor->error, start, "processes: a run of %" PRIu64 " rows, where %zu are left", rows,
+                      snapshot->row_count - *at);
+        return false;
+    }
+    for (; rows > 0; rows--)
+        ((struct row *)snapshot->rows.base)[(*at)++].process = process;
+    return true;
+}
+
+/* Which processes the rows of a snapshot are of that is still being made; all of them, where it is said at all. */
+static status read_processes(const struct snapfile *file, struct snapshot *snapshot,
+                             struct snapfile_error *error) {
+    const struct snapfile_section *section = &file->processes[snapshot->view];
+    struct cursor cursor;
+    size_t at = 0;
+    if (section->offset == 0)
+        return STATUS_OK;
+    status result = cursor_open(&cursor, file, section, "processes", 2, error);
+    if (result != STATUS_OK)
+        return result;
+    for (uint64_t i = 0; i < section->count && result == STATUS_OK; i++)
+        result = get_run(&cursor, file, snapshot, &at) ? STATUS_OK : STATUS_INVALID;
+    if (result == STATUS_OK && !cursor_ends(&cursor))
+        result = STATUS_INVALID;
+    if (result == STATUS_OK && at < snapshot->row_count) {
+        snapfile_fail(error, cursor_offset(&cursor), "processes: nothing is said of the last %zu rows",
+                      snapshot->row_count - at);
+        result = STATUS_INVALID;
+    }
+    cursor_close(&cursor, file);
+    return result;
+}
+
 /* What stands before the rows. */
 static status read_limit(struct cursor *cursor, uint32_t *limit) {
     uint64_t start = cursor_offset(cursor);
@@ -243,6 +285,8 @@ static status make_view(struct cursor *cursor, const struct snapfile *file, stru
     if (made == NULL)
         return STATUS_NOMEM;
     result = read_rows(cursor, file, file->rows[view].count, made);
+    if (result == STATUS_OK)
+        result = read_processes(file, made, cursor->error);
     if (result != STATUS_OK) {
         snapshot_release(made);
         return result;

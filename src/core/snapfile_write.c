@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { BUFFER = SIZED(64 * 1024, 64), MOST_SECTIONS = 4 + VIEW_COUNT };
+enum { BUFFER = SIZED(64 * 1024, 64), MOST_SECTIONS = 4 + 2 * VIEW_COUNT };
 
 /* One section that is done, as the directory tells it. */
 struct entry {
@@ -182,6 +182,33 @@ static void put_rows(struct writer *writer, const struct snapshot *snapshot) {
     end(writer, SECTION_ROWS + (unsigned)snapshot->view, snapshot->row_count);
 }
 
+/* Runs of rows of one process. */
+static void put_processes(struct writer *writer, const struct snapshot *snapshot) {
+    uint64_t runs = 0;
+    begin(writer);
+    for (size_t i = 0, start = 0; i < snapshot->row_count; i++) {
+        uint32_t process = snapshot_row(snapshot, i)->process;
+        if (i + 1 < snapshot->row_count && snapshot_row(snapshot, i + 1)->process == process)
+            continue;
+        put(writer, i + 1 - start);
+        put(writer, renumbered(&writer->strings, process));
+        start = i + 1;
+        runs++;
+    }
+    end(writer, SECTION_PROCESSES + (unsigned)snapshot->view, runs);
+}
+
+static bool has_processes(const struct snapshot *snapshot) {
+    for (size_t i = 0; i < snapshot->row_count; i++) {
+        if (snapshot_row(snapshot, i)->process != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Sections that a reader may skip. */
+static bool may_be_skipped(unsigned kind) { return kind == SECTION_METADATA || kind >= SECTION_PROCESSES; }
+
 static void put_directory(struct writer *writer) {
     flush(writer);
     writer->checksum = 0;
@@ -189,7 +216,7 @@ static void put_directory(struct writer *writer) {
     for (uint32_t i = 0; i < writer->entry_count; i++) {
         const struct entry *entry = &writer->entries[i];
         put_fixed(writer, entry->kind, 2);
-        put_fixed(writer, entry->kind == SECTION_METADATA ? 0 : SECTION_REQUIRED, 2);
+        put_fixed(writer, may_be_skipped(entry->kind) ? 0 : SECTION_REQUIRED, 2);
         put_fixed(writer, entry->checksum, 4);
         put_fixed(writer, entry->offset, 8);
         put_fixed(writer, entry->length, 8);
@@ -226,8 +253,10 @@ static status number_paths(struct writer *writer, struct snapshot *const *snapsh
         (result = idset_init(&writer->strings, account, ends.strings)) != STATUS_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
-        for (size_t row = 0; row < snapshots[i]->row_count; row++)
+        for (size_t row = 0; row < snapshots[i]->row_count; row++) {
             need_path(writer, snapshot_row(snapshots[i], row)->node);
+            need_name(writer, snapshot_row(snapshots[i], row)->process);
+        }
     }
     const struct idset *nodes = &writer->nodes, *sites = &writer->sites;
     for (uint32_t id = idset_next(nodes, 0); id < nodes->end; id = idset_next(nodes, id + 1)) {
@@ -279,6 +308,10 @@ static status write_all(struct writer *writer, struct snapshot *const *snapshots
     put_nodes(writer);
     for (size_t i = 0; i < snapshot_count; i++)
         put_rows(writer, snapshots[i]);
+    for (size_t i = 0; i < snapshot_count; i++) {
+        if (has_processes(snapshots[i]))
+            put_processes(writer, snapshots[i]);
+    }
     put_directory(writer);
     return writer->failed;
 }

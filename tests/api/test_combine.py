@@ -110,6 +110,19 @@ def test_processes_of_merged_snapshots_are_kept():
     assert (outer - inner).processes == ("third",)
 
 
+@fast
+@hypothesis.given(parts=st.dictionaries(names, ties, min_size=1))
+def test_files_and_pickles_keep_processes(tmp_path_factory, parts):
+    path = tmp_path_factory.getbasetemp() / "merged"
+    merged = memtally.Snapshot.merge({name: memtally.Snapshot(raw, 5) for name, raw in parts.items()})
+    merged.dump(path)
+    for again in (memtally.Snapshot.load(path), pickle.loads(pickle.dumps(merged))):
+        assert again.processes == merged.processes
+        assert texts(again, "process") == texts(merged, "process")
+        for name in merged.processes:
+            assert raw_of(again.process(name)) == parts[name]
+
+
 def test_merging_says_what_it_needs():
     one = memtally.Snapshot([(0, 5, (("a.py", 1),), 1)], 1)
     for wrong in ([one], None, one, "ab"):

@@ -1,4 +1,4 @@
-"""A snapshot is used from several threads at once, while the tracer goes on: each gets what one alone would."""
+"""A snapshot is used from several threads at once, also while tracing goes on, and each sees the same."""
 
 import concurrent.futures
 import pickle

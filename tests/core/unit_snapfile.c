@@ -1,6 +1,8 @@
 /* Snapshot files: all comes back; what is damaged, lying or unknown is refused with a reason and a place. */
 #include "snapfile_maker.h"
 
+#include "merge.h"
+#include "namemap.h"
 #include "utf8.h"
 
 static struct vmem account;
@@ -14,6 +16,8 @@ static void assert_same_snapshot(const struct snapshot *a, const struct snapshot
         const struct row *x = snapshot_row(a, i), *y = snapshot_row(b, i);
         assert_true(x->domain == y->domain && x->depth == y->depth && x->size == y->size &&
                     x->count == y->count);
+        assert_true(name_equal(strtab_get(&a->paths->strings, x->process),
+                               strtab_get(&b->paths->strings, y->process)));
         uint32_t left = x->node, right = y->node;
         for (; left != 0;
              left = node_get(a->paths, left)->parent, right = node_get(b->paths, right)->parent) {
@@ -45,6 +49,31 @@ static void everything_a_snapshot_has_comes_back(void **state) {
         free(file.bytes);
         free(again.bytes);
         snapshot_release(snapshot);
+        snapshot_release(back);
+        callpaths_release(paths);
+        assert_int_equal(vmem_bytes(&account), 0);
+    }
+}
+
+static void processes_come_back(void **state) {
+    (void)state;
+    uint64_t random = 3;
+    for (int round = 0; round < 100; round++) {
+        struct callpaths *paths = model_paths(&account, &random, support_below(&random, 30), 9);
+        enum view view = (enum view)(round % 3);
+        struct snapshot *a = model_snapshot(&account, &random, paths, support_below(&random, 20), 5, view);
+        struct snapshot *b = model_snapshot(&account, &random, paths, support_below(&random, 20), 5, view);
+        const struct merge_part parts[] = {{a, {"web-1", 5}}, {b, {"w\xc3\xa9-2", 5}}, {a, {"", 0}}};
+        struct snapshot *merged, *back;
+        struct snapfile_error error;
+        assert_int_equal(merge(&account, parts, 3, &merged), STATUS_OK);
+        struct file file = file_of(&merged, 1, NULL, 0);
+        assert_int_equal(snapfile_read(file.bytes, file.length, &account, &back, &error), STATUS_OK);
+        assert_same_snapshot(merged, back);
+        free(file.bytes);
+        snapshot_release(a);
+        snapshot_release(b);
+        snapshot_release(merged);
         snapshot_release(back);
         callpaths_release(paths);
         assert_int_equal(vmem_bytes(&account), 0);
@@ -387,6 +416,7 @@ static void without_memory_files_are_neither_written_nor_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_a_snapshot_has_comes_back),
+        cmocka_unit_test(processes_come_back),
         cmocka_unit_test(the_greatest_numbers_come_back),
         cmocka_unit_test(several_views_share_a_file_and_its_call_paths),
         cmocka_unit_test(metadata_come_back_in_their_order),

@@ -349,6 +349,28 @@ static void rows_without_a_path_or_blocks_or_with_too_many_are_refused(void **st
                       AT_ROWS + 15, "rows: more than this memtally can hold");
 }
 
+static struct file with_processes(const char *bytes, size_t length, uint64_t count) {
+    struct part parts[PARTS + 1];
+    memcpy(parts, sample, sizeof sample);
+    parts[PARTS] = (struct part){SECTION_PROCESSES + VIEW_LIVE, 0, bytes, length, count};
+    return file_from_parts(parts, PARTS + 1);
+}
+#define PROCESSES(bytes, count) with_processes(bytes, sizeof bytes - 1, count)
+
+static void processes_that_are_not_those_of_the_rows_are_refused(void **state) {
+    (void)state;
+    assert_reads(PROCESSES("\x02\x01", 1));
+    assert_reads(PROCESSES("\x01\x00\x01\x03", 2));
+    assert_refused_as(PROCESSES("\x03\x01", 1), AT_DIRECTORY, "processes: a run of 3 rows, where 2 are left");
+    assert_refused_as(PROCESSES("\x01\x01\x02\x01", 2), AT_DIRECTORY + 2,
+                      "processes: a run of 2 rows, where 1 are left");
+    assert_refused_as(PROCESSES("\x00\x01", 1), AT_DIRECTORY, "processes: a run of 0 rows, where 2 are left");
+    assert_refused_as(PROCESSES("\x01\x01", 1), AT_DIRECTORY + 2,
+                      "processes: nothing is said of the last 1 rows");
+    assert_refused_as(PROCESSES("\x02\x04", 1), AT_DIRECTORY + 1,
+                      "processes: the name's number 4 where 3 is the most");
+}
+
 /* Names that have one hash in the table that interning uses (strtab.c): its mixing is one to one and known, so the
  * second of two words can undo the first. They are read as quickly as others, because reading fills no table. */
 static void names_made_to_collide_are_read_in_time(void **state) {
@@ -407,6 +429,7 @@ int main(void) {
         cmocka_unit_test(sites_of_unknown_names_and_doubled_ones_are_refused),
         cmocka_unit_test(paths_that_turn_around_or_are_too_deep_are_refused),
         cmocka_unit_test(rows_without_a_path_or_blocks_or_with_too_many_are_refused),
+        cmocka_unit_test(processes_that_are_not_those_of_the_rows_are_refused),
         cmocka_unit_test(names_made_to_collide_are_read_in_time),
         cmocka_unit_test(memory_follows_the_size_of_the_file),
     };
