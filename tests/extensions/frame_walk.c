@@ -65,9 +65,4 @@ static PyMethodDef functions[] = {
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "frame_walk", .m_methods = functions};
 
-PyMODINIT_FUNC PyInit_frame_walk(void) {
-    PyObject *created = PyModule_Create(&module);
-    if (created != NULL && PyModule_AddIntConstant(created, "FRAME_MARKS", FRAME_MARKS) < 0)
-        Py_CLEAR(created);
-    return created;
-}
+PyMODINIT_FUNC PyInit_frame_walk(void) { return PyModule_Create(&module); }

@@ -16,7 +16,6 @@ from extension_builder import can_build, load
 
 CANNOT = can_build()
 frame_walk: Any = None if CANNOT else load("frame_walk")
-HAS_MARKS = frame_walk is not None and frame_walk.FRAME_MARKS == 1
 
 EVERY, SOME = 3000, 257
 """The first so many events are all looked at; of those that come later, one in so many."""
