@@ -331,7 +331,7 @@ def may_have_moved(outcome: Outcome, row: Row) -> bool:
 
 
 def sort_single(outcome: Outcome, singles: list[tuple[Row, int]], row: Row, count: int) -> None:
-    """A block that the other side has not got, or has among those outside the program, which are not compared."""
+    """A block that the other side has not got, or has outside the program, where nothing is compared."""
     if may_have_moved(outcome, row):
         outcome.allowed.append((row, row, count))
     else:
