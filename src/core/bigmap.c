@@ -8,9 +8,6 @@ enum {
     SPARSE_BELOW = SIZED(2048, 16), /* a table so small doubles, and does not shrink */
 };
 
-/* Two multiplications: with one, blocks at equal distances crowd. */
-static uint64_t hash(uintptr_t address) { return hash_mix(hash_mix((uint64_t)address)) >> 32; }
-static size_t home(uintptr_t address, size_t capacity) { return (size_t)(hash(address) * capacity >> 32); }
 static size_t after(size_t slot, size_t capacity) { return slot + 1 < capacity ? slot + 1 : 0; }
 static bool has_room(size_t count, size_t capacity) { return count * 16 <= capacity * 13; }
 
@@ -37,7 +34,7 @@ void bigmap_fini(struct bigmap *map) {
 }
 
 static size_t empty_slot(const struct big *entries, size_t capacity, uintptr_t address) {
-    size_t slot = home(address, capacity);
+    size_t slot = bigmap_home(address, capacity);
     while (entries[slot].key != 0)
         slot = after(slot, capacity);
     return slot;
@@ -119,7 +116,7 @@ static struct big *find_from(const struct bigmap *map, uintptr_t address, size_t
 }
 
 struct big *bigmap_find(const struct bigmap *map, uintptr_t address) {
-    return find_from(map, address, home(address, map->capacity));
+    return find_from(map, address, bigmap_home(address, map->capacity));
 }
 
 struct big *bigmap_find_next(const struct bigmap *map, const struct big *entry) {
@@ -135,7 +132,7 @@ void bigmap_remove(struct bigmap *map, struct big *entry) {
     size_t capacity = map->capacity, hole = (size_t)(entry - map->entries);
     for (size_t i = after(hole, capacity); map->entries[i].key != 0; i = after(i, capacity)) {
         /* An entry moves back into the hole unless its home lies after the hole. */
-        size_t wanted = home(big_address(&map->entries[i]), capacity);
+        size_t wanted = bigmap_home(big_address(&map->entries[i]), capacity);
         if (distance(wanted, i, capacity) >= distance(hole, i, capacity)) {
             map->entries[hole] = map->entries[i];
             hole = i;
@@ -157,7 +154,7 @@ bool bigmap_check(const struct bigmap *map) {
         if (entry->key == 0)
             continue;
         count++;
-        for (size_t slot = home(big_address(entry), map->capacity); slot != i;
+        for (size_t slot = bigmap_home(big_address(entry), map->capacity); slot != i;
              slot = after(slot, map->capacity)) {
             if (map->entries[slot].key == 0)
                 return false; /* not reachable from its home */

@@ -52,6 +52,14 @@ void bigmap_remove(struct bigmap *map, struct big *entry); /* other entries may 
 uint64_t big_size(const struct bigmap *map, const struct big *entry);
 bool bigmap_check(const struct bigmap *map);
 
+/* Where the search for an address begins. Both halves of the full product are mixed: of one half alone, blocks at equal
+ * distances crowd. */
+static inline size_t bigmap_home(uintptr_t address, size_t capacity) {
+    unsigned __int128 product = (unsigned __int128)address * UINT64_C(0x9E3779B97F4A7C15);
+    uint32_t hash = (uint32_t)((uint64_t)product >> 32) ^ (uint32_t)(product >> 64);
+    return (size_t)((uint64_t)hash * capacity >> 32);
+}
+
 static inline bool big_is_listed(const struct big *entry) { return entry->value >> TALLY_BITS >= BIG_LISTED; }
 static inline uint32_t big_tally(const struct big *entry) { return (uint32_t)entry->value & TALLY_MASK; }
 static inline uintptr_t big_address(const struct big *entry) {

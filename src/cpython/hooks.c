@@ -304,7 +304,9 @@ struct caller {
 };
 
 static struct caller raw_caller(void) {
-    PyThreadState *attached = attached_thread_state_exact();
+    PyThreadState *attached = threadstate_get_detached();
+    if (likely((const void *)attached == __atomic_load_n(&the_tracer.fast_thread, __ATOMIC_RELAXED)))
+        return (struct caller){attached, true};
     if (attached == NULL) /* detached: the frames stand still where this thread left them */
         return (struct caller){PyGILState_GetThisThreadState(), false};
     return (struct caller){attached, thread_has_main_gil(attached)};

@@ -28,6 +28,15 @@ hot_inline PyThreadState *threadstate_get(void) {
     return attached_thread_state();
 }
 
+/* The same for a thread that may not hold any GIL. */
+static inline PyThreadState *threadstate_get_detached(void) {
+#if HAVE_THREAD_LOCAL_STATE
+    return threadstate_get();
+#else
+    return attached_thread_state_exact();
+#endif
+}
+
 /* The same for comparing with a state that is known: where the distance is not known, something that equals none. */
 hot_inline const void *threadstate_near(void) {
 #if defined(__x86_64__) && defined(__linux__) && HAVE_THREAD_LOCAL_STATE

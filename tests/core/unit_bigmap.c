@@ -195,7 +195,7 @@ static double mean_distance(const struct bigmap *map) {
         uintptr_t address = big_address(&map->entries[i]);
         if (map->entries[i].key != 0) {
             const struct big *found = bigmap_find(map, address);
-            size_t home = (size_t)((hash_mix(hash_mix(address)) >> 32) * map->capacity >> 32);
+            size_t home = bigmap_home(address, map->capacity);
             size_t at = (size_t)(found - map->entries);
             sum += (double)(at >= home ? at - home : at + map->capacity - home);
         }
