@@ -320,22 +320,22 @@ def pair_leftovers(outcome: Outcome, only_std: Counter[Any], only_ours: Counter[
                 sort_pair(outcome, (row, partner[0], taken))
         waiting[row[:2]] = [partner for partner in partners if partner[1]]
         if count:
-            sort_single(outcome, outcome.only_std, row, count)
+            outcome.only_std.append((row, count))
     for partners in waiting.values():
         for row, count in partners:
-            sort_single(outcome, outcome.only_ours, row, count)
+            sort_ours(outcome, row, count)
 
 
 def may_have_moved(outcome: Outcome, row: Row) -> bool:
     return not outcome.settings.exact_free_lists and row[0] == 0 and row[1] in FREE_LISTED_SIZES
 
 
-def sort_single(outcome: Outcome, singles: list[tuple[Row, int]], row: Row, count: int) -> None:
-    """A block that the other side has not got, or has outside the program, where nothing is compared."""
+def sort_ours(outcome: Outcome, row: Row, count: int) -> None:
+    """The standard tracer may have moved such a block to a line outside the program, which is not compared."""
     if may_have_moved(outcome, row):
         outcome.allowed.append((row, row, count))
     else:
-        singles.append((row, count))
+        outcome.only_ours.append((row, count))
 
 
 def sort_pair(outcome: Outcome, pair: Pair) -> None:
