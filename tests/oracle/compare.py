@@ -322,24 +322,12 @@ def pair_leftovers(outcome: Outcome, only_std: Counter[Any], only_ours: Counter[
         if count:
             outcome.only_std.append((row, count))
     for partners in waiting.values():
-        for row, count in partners:
-            sort_ours(outcome, row, count)
-
-
-def may_have_moved(outcome: Outcome, row: Row) -> bool:
-    return not outcome.settings.exact_free_lists and row[0] == 0 and row[1] in FREE_LISTED_SIZES
-
-
-def sort_ours(outcome: Outcome, row: Row, count: int) -> None:
-    """The standard tracer may have moved such a block to a line outside the program, which is not compared."""
-    if may_have_moved(outcome, row):
-        outcome.allowed.append((row, row, count))
-    else:
-        outcome.only_ours.append((row, count))
+        outcome.only_ours += [(row, count) for row, count in partners]
 
 
 def sort_pair(outcome: Outcome, pair: Pair) -> None:
-    if may_have_moved(outcome, pair[0]):
+    free_listed = pair[0][0] == 0 and pair[0][1] in FREE_LISTED_SIZES
+    if free_listed and not outcome.settings.exact_free_lists:
         outcome.allowed.append(pair)
     else:
         outcome.other_traceback.append(pair)
