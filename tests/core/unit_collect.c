@@ -19,7 +19,7 @@ static void start(void) {
     assert_int_equal(tracer_enter(&tracer, &thread), STATUS_OK);
 }
 
-static void stop(void) {
+static void finish(void) {
     assert_true(tracer_check(&tracer));
     tracer_stop(&tracer);
     assert_int_equal(vmem_bytes(&tracer.memory), 0);
@@ -128,7 +128,7 @@ static void what_holds_nothing_goes_and_the_sum_stays(void **state) {
     collect(0);
     assert_int_equal(tracer.forgotten, 4);
     assert_shown(VIEW_TOTAL, DOMAIN_PYTHON, PATHS, 447, 4);
-    stop();
+    finish();
 }
 
 static void each_domain_of_the_side_has_a_sum_of_its_own(void **state) {
@@ -148,7 +148,7 @@ static void each_domain_of_the_side_has_a_sum_of_its_own(void **state) {
     for (uint32_t domain = 0; domain < 3; domain++)
         assert_shown(VIEW_TOTAL, domain, PATHS, 4 * (10 + domain), 4);
     assert_int_equal(tracer.side.count - tracer.side.free_count, 1 + 3);
-    stop();
+    finish();
 }
 
 static void those_that_allocated_most_stay_while_there_is_room(void **state) {
@@ -169,7 +169,7 @@ static void those_that_allocated_most_stay_while_there_is_room(void **state) {
         assert_shown(VIEW_TOTAL, DOMAIN_PYTHON, i, stays ? blocks * 16 : 0, stays ? blocks : 0);
     }
     assert_shown(VIEW_TOTAL, DOMAIN_PYTHON, PATHS, 16 * 15 * 16 / 2, 15 * 16 / 2);
-    stop();
+    finish();
 }
 
 static void a_path_below_one_that_stays_keeps_its_counters(void **state) {
@@ -186,7 +186,7 @@ static void a_path_below_one_that_stays_keeps_its_counters(void **state) {
     node = node_get(tracer.paths, path(1))->parent;
     assert_int_equal(tracer.ledger.tallies[below].node, node);
     assert_int_equal(tracer.ledger.tallies[below].total.bytes, 30);
-    stop();
+    finish();
 }
 
 static void a_known_instruction_keeps_its_site(void **state) {
@@ -201,7 +201,7 @@ static void a_known_instruction_keeps_its_site(void **state) {
     assert_int_equal(site, site_named("here", 7));
     assert_true(tracer.paths->site_count < 8);
     assert_true(codemap_knows(&tracer.codes, 4096));
-    stop();
+    finish();
 }
 
 static void a_snapshot_keeps_the_tree_that_it_shares(void **state) {
@@ -222,7 +222,7 @@ static void a_snapshot_keeps_the_tree_that_it_shares(void **state) {
     assert_int_equal(old->node_count, nodes);
     assert_int_equal(tracer.paths->node_count, nodes - (DEEP - 1));
     snapshot_release(snapshot);
-    stop();
+    finish();
 }
 
 static void who_interned_into_the_old_tree_is_told(void **state) {
@@ -236,7 +236,7 @@ static void who_interned_into_the_old_tree_is_told(void **state) {
     callpaths_release(paths);
     assert_true(tracer_side_put(&tracer, false, tracer.paths, 0, 4096, 10, path(1)));
     assert_shown(VIEW_LIVE, 0, 1, 10, 1);
-    stop();
+    finish();
 }
 
 /* A block whose record is out, in a realloc, holds its path all the same. */
@@ -249,7 +249,7 @@ static void a_block_that_is_being_resized_keeps_its_path(void **state) {
     assert_int_equal(tracer.forgotten, 0);
     tracer_side_put_back(&tracer, false, 4096, taken);
     assert_shown(VIEW_LIVE, 0, 1, 10, 1);
-    stop();
+    finish();
 }
 
 /* --- ever new paths ------------------------------------------------------------------------------------ */
@@ -277,7 +277,7 @@ static void ever_new_paths_take_no_more_memory(void **state) {
     assert_in_range(tracer.ledger.count, 0, 2000);
     assert_in_range(tracer.side.count, 0, 2000);
     assert_shown(VIEW_LIVE, DOMAIN_PYTHON, 0, 8, 1);
-    stop();
+    finish();
 }
 
 static void the_next_collection_comes_when_twice_as_much_is_there(void **state) {
@@ -301,7 +301,7 @@ static void the_next_collection_comes_when_twice_as_much_is_there(void **state) 
     tracer_collect_slow(&tracer);
     assert_int_equal(tracer.collect_above, 100); /* with a quarter of it for what there was */
     assert_in_range(callpaths_weight(tracer.paths), 20, 25 + 2 * DEEP);
-    stop();
+    finish();
 }
 
 static void names_have_weight_too(void **state) {
@@ -317,7 +317,7 @@ static void names_have_weight_too(void **state) {
     assert_in_range(callpaths_weight(tracer.paths) - before, 99, 101);
     collect(0);
     assert_int_equal(callpaths_weight(tracer.paths), before);
-    stop();
+    finish();
 }
 
 static void who_must_not_collect_sees_when_it_is_overdue(void **state) {
@@ -329,7 +329,7 @@ static void who_must_not_collect_sees_when_it_is_overdue(void **state) {
         (void)path(i);
     }
     assert_true(collect_is_overdue(&tracer, tracer.paths));
-    stop();
+    finish();
 }
 
 /* --- without memory ------------------------------------------------------------------------------------ */
@@ -364,7 +364,7 @@ static void without_memory_nothing_changes(void **state) {
             failed = support_calls >= n; /* made up for */
         }
         assert_shown(VIEW_LIVE, 1, 100, 100, 1);
-        stop();
+        finish();
     }
     assert_true(n > 10);
 }
@@ -382,7 +382,7 @@ static void a_collection_that_failed_is_tried_again_later(void **state) {
     support_fail_at = 0;
     assert_int_equal(callpaths_weight(tracer.paths), weight);
     assert_in_range(tracer.collect_above, weight + 1, weight + weight / 2);
-    stop();
+    finish();
 }
 
 int main(void) {
