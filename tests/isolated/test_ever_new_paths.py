@@ -125,6 +125,7 @@ held.clear()
     assert max(own[8:]) <= max(own[:8]) * 1.1 + 65536, own
     assert mt.capabilities()["lost_traces"] == 0
     assert mt.capabilities()["forgotten_paths"] > 0
+    interpreters.destroy(other)
     """,
         env=FEW,
     )
