@@ -8,8 +8,8 @@
  *
  *   top, others   the last instructions at which this frame was on top of the stack, and the tallies that they had
  *
- * The table is direct-mapped. An entry says nothing by itself: walk.h tells when it may be trusted. Two frames may want the same place: the later
- * one wins, and the other is unknown (never wrong) until it is walked again.
+ * The table is direct-mapped. An entry says nothing by itself: walk.h tells when it may be trusted. Two frames may
+ * want the same place: the later one wins, and the other is unknown (never wrong) until it is walked again.
  *
  * One table a thread, found by the thread's address. A new thread may inherit a dead one's table: entries are only
  * believed after comparison or for frames marked since. Owns its tables (vmem). Protected by the main GIL.

@@ -165,9 +165,7 @@ out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
     struct page *page;
     uint32_t *slot = tracer_record(tracer, address, &page);
     if (slot != NULL) {
-        uint32_t record = *slot;
-        *slot = 0;
-        ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page, record));
+        tracer_drop(tracer, page, slot);
         return true;
     }
     struct big *entry = find_big(tracer, address);
@@ -177,8 +175,8 @@ out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
 }
 
 out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
-    (void)tracer_remove_slow(
-        tracer, address); /* a ghost: its end was not seen, hooks having been taken away for a while */
+    /* A ghost may be there: a block whose end was not seen, hooks having been taken away for a while. */
+    (void)tracer_remove_slow(tracer, address);
     uint32_t *slot;
     status result = addrmap_learn(&tracer->map, address, size, &slot);
     if (result == STATUS_OK && slot == NULL)

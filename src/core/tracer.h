@@ -119,15 +119,20 @@ static inline uint32_t *tracer_record(const struct tracer *tracer, uintptr_t add
     return likely(slot != NULL && *slot != 0) ? slot : NULL;
 }
 
+/* The block of this record ends. */
+hot_inline void tracer_drop(struct tracer *tracer, const struct page *page, uint32_t *slot) {
+    uint32_t record = *slot;
+    *slot = 0;
+    ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page, record));
+}
+
 /* Returns false where only tracer_remove_slow can tell. */
 hot_inline bool tracer_remove_fast(struct tracer *tracer, uintptr_t address) {
     const struct page *page = addrmap_near(&tracer->map, address);
     uint32_t *slot = likely(page != NULL) ? page_slot(page, address) : NULL;
     if (unlikely(slot == NULL || *slot == 0))
         return false;
-    uint32_t record = *slot;
-    *slot = 0;
-    ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page, record));
+    tracer_drop(tracer, page, slot);
     return true;
 }
 
