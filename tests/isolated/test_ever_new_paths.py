@@ -37,7 +37,7 @@ WANDER = """if True:
             step(n)
             own.append(mt.get_tracemalloc_memory())
         most = max(own[: rounds // 2])
-        assert max(own) <= most * 1.5 + 262144, (most, max(own))
+        assert max(own) <= most * 1.25 + 131072, (most, max(own))
         assert mt.capabilities()["lost_traces"] == 0
         assert mt.capabilities()["forgotten_paths"] > 1000, mt.capabilities()
 """
@@ -122,7 +122,7 @@ held.clear()
         error = interpreters.run_string(other, CODE.replace("START", str(start), 2))
         assert error is None, error
         own.append(mt.get_tracemalloc_memory())
-    assert max(own[8:]) <= max(own[:8]) * 1.5 + 262144, own
+    assert max(own[8:]) <= max(own[:8]) * 1.1 + 65536, own
     assert mt.capabilities()["lost_traces"] == 0
     assert mt.capabilities()["forgotten_paths"] > 0
     interpreters.destroy(other)
