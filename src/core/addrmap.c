@@ -6,6 +6,9 @@
 
 #define PAGE_BYTES (1u << PAGE_SHIFT)
 #define MOST_SLOT_BYTES ((size_t)1 << 36) /* 16 billion blocks */
+enum {
+    SPARE_MOST = SIZED(1 << 20, 256)
+}; /* bytes of slots that are kept for the next pages whatever the rest */
 enum { CONFLICT_STEP = 64, LINK_BYTES = sizeof(uint32_t *) };
 #define UNIT ((size_t)4096)
 #define STRANGERS (UINT32_C(1) << 31)
@@ -84,6 +87,7 @@ static status slots_take(struct addrmap *map, uint32_t stride, uint32_t **slots)
         uint32_t *taken = *spare;
         memcpy(spare, taken, LINK_BYTES);
         memset(taken, 0, LINK_BYTES);
+        map->slots_spare -= slots_bytes(stride);
         *slots = taken;
         return STATUS_OK;
     }
@@ -101,6 +105,7 @@ static void slots_give(struct addrmap *map, uint32_t stride, uint32_t *slots) {
     slots[-1] = 0;
     memcpy(slots, &map->spare[stride / 16], LINK_BYTES);
     map->spare[stride / 16] = slots;
+    map->slots_spare += slots_bytes(stride);
 }
 
 static bool all_empty(const struct page *page) {
@@ -167,13 +172,17 @@ bool addrmap_may_refuse(const struct addrmap *map, uintptr_t address) {
     return page != NULL && has_strangers(page);
 }
 
+static void unlearn(struct addrmap *map, struct page *page) {
+    bool strangers = has_strangers(page);
+    slots_give(map, page->stride, page->slots);
+    *page = (struct page){.base = strangers};
+    forget_recent(map);
+}
+
 static status learn_stride(struct addrmap *map, struct page *page, uintptr_t address, uint32_t stride) {
     bool strangers = has_strangers(page);
-    if (page->stride != 0) {
-        slots_give(map, page->stride, page->slots);
-        *page = (struct page){.base = strangers};
-        forget_recent(map);
-    }
+    if (page->stride != 0)
+        unlearn(map, page);
     uint32_t *slots;
     status result = slots_take(map, stride, &slots);
     if (result != STATUS_OK)
@@ -208,26 +217,88 @@ status addrmap_learn(struct addrmap *map, uintptr_t address, size_t size, uint32
     return *slot != NULL ? STATUS_OK : addrmap_refuse(map, address);
 }
 
-status addrmap_each(const struct addrmap *map, page_visitor visit, void *context) {
+/* --- all pages ----------------------------------------------------------------------------------------------------- */
+
+typedef status (*page_changer)(void *context, uintptr_t page_address, struct page *page);
+
+static status each(const struct addrmap *map, page_changer change, void *context) {
     const uint32_t *tables = (const uint32_t *)map->tables.base;
     const size_t per_unit = UNIT / sizeof(struct page);
     for (size_t t = 0; t < map->table_count; t++) {
-        const struct table *table = (const struct table *)map->root[tables[t]];
+        struct table *table = (struct table *)map->root[tables[t]];
         for (size_t unit = 0; unit < sizeof table->touched; unit++) {
             if (!table->touched[unit])
                 continue;
             for (size_t i = unit * per_unit; i < (unit + 1) * per_unit; i++) {
-                const struct page *page = &table->pages[i];
-                if (page->stride == 0)
-                    continue;
                 uintptr_t start = ((uintptr_t)tables[t] << TABLE_SHIFT) + ((uintptr_t)i << PAGE_SHIFT);
-                status result = visit(context, start, page, slot_count(page));
+                status result = table->pages[i].stride != 0 ? change(context, start, &table->pages[i])
+                                                            : STATUS_OK;
                 if (result != STATUS_OK)
                     return result;
             }
         }
     }
     return STATUS_OK;
+}
+
+struct visit {
+    page_visitor visitor;
+    void *context;
+};
+
+static status visit_page(void *context, uintptr_t start, struct page *page) {
+    const struct visit *visit = context;
+    return visit->visitor(visit->context, start, page, slot_count(page));
+}
+
+status addrmap_each(const struct addrmap *map, page_visitor visit, void *context) {
+    struct visit all = {visit, context};
+    return each(map, visit_page, &all);
+}
+
+/* --- slots that nobody needs --------------------------------------------------------------------------------------- */
+
+static status move_slots(void *context, uintptr_t start, struct page *page) {
+    struct addrmap *to = context;
+    (void)start;
+    size_t bytes = slots_bytes(page->stride);
+    uint32_t *slots = (uint32_t *)(to->slots.base + to->slots_used);
+    memcpy(slots, page->slots - 1, bytes);
+    page->slots = slots + 1;
+    to->slots_used += bytes;
+    return STATUS_OK;
+}
+
+/* Moves all slots in use to new memory, one after the other, and gives the old one back. */
+static void move_together(struct addrmap *map) {
+    struct addrmap to = {.account = map->account};
+    size_t bytes = map->slots_used - map->slots_spare;
+    status result = region_init(&to.slots, map->account, MOST_SLOT_BYTES);
+    if (result == STATUS_OK)
+        result = region_grow(&to.slots, bytes);
+    if (result != STATUS_OK) {
+        region_fini(&to.slots);
+        return;
+    }
+    (void)each(map, move_slots, &to);
+    assert(to.slots_used == bytes);
+    region_fini(&map->slots);
+    map->slots = to.slots;
+    map->slots_used = bytes;
+    map->slots_spare = 0;
+    memset(map->spare, 0, sizeof map->spare);
+    forget_recent(map);
+}
+
+void addrmap_release(struct addrmap *map, uintptr_t start, uintptr_t end) {
+    uintptr_t first = (start + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+    for (uintptr_t address = first; end - address >= PAGE_BYTES && address < end; address += PAGE_BYTES) {
+        struct page *page = addrmap_page(map, address);
+        if (page != NULL && page->stride != 0 && all_empty(page))
+            unlearn(map, page);
+    }
+    if (map->slots_spare > SPARE_MOST && map->slots_spare * 2 > map->slots_used)
+        move_together(map);
 }
 
 static status check_page(void *context, uintptr_t start, const struct page *page, uint32_t count) {

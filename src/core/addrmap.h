@@ -52,6 +52,7 @@ struct addrmap {
     struct page **root;
     struct region slots;                   /* where pages' slots are carved from */
     size_t slots_used;                     /* bytes of it */
+    size_t slots_spare;                    /* bytes of those that wait in `spare` */
     uint32_t *spare[STRIDE_MOST / 16 + 1]; /* slots given back, linked through their first two words */
     struct region tables;                  /* uint32_t: the roots in use, for walking */
     size_t table_count;
@@ -126,6 +127,9 @@ bool addrmap_may_refuse(const struct addrmap *map, uintptr_t address);
 hot_inline struct recent *addrmap_recent(struct addrmap *map, uintptr_t object) {
     return &map->recent[(object >> 4) & (RECENT_SIZE - 1)];
 }
+
+/* The allocator gave [start, end) back to the system. Cannot fail: at worst the slots stay spare. */
+void addrmap_release(struct addrmap *map, uintptr_t start, uintptr_t end);
 
 /* Calls `visit` for every page with slots. Stops at the first status that is not OK, and returns it. */
 typedef status (*page_visitor)(void *context, uintptr_t page_address, const struct page *page,

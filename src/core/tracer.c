@@ -146,6 +146,11 @@ status tracer_tally_of(struct tracer *tracer, uint32_t node, uint32_t *tally) {
     return result;
 }
 
+void tracer_release(struct tracer *tracer, uintptr_t start, uintptr_t end) {
+    if (tracer->active)
+        addrmap_release(&tracer->map, start, end);
+}
+
 /* An entry of the bigmap ends, and with it what we know of the code object that it may have been. */
 static void end_big(struct tracer *tracer, struct big *entry) {
     if (entry->key & BIG_WATCHED) {

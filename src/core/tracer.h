@@ -79,6 +79,8 @@ void tracer_leave(struct tracer *tracer); /* nobody is the fast one; any thread 
 static inline bool tracer_frames_are_one(const struct tracer *tracer) { return tracer->frames == 1; }
 void tracer_count_lost(struct tracer *tracer); /* any thread */
 
+/* The allocator of blocks gave this memory back to the system. */
+void tracer_release(struct tracer *tracer, uintptr_t start, uintptr_t end);
 /* The tally of a node, made where it has none. */
 nodiscard status tracer_tally_of(struct tracer *tracer, uint32_t node, uint32_t *tally);
 /* Wants to hear of the end of the code object at this address: the instructions known of it are then forgotten. */

@@ -454,6 +454,41 @@ void hooks_object_reused(PyObject *object) {
         move_object(object, tally);
 }
 
+/* --- arenas: pymalloc's memory goes back to the system, and with it what we keep for it ------------------------------ */
+
+static PyObjectArenaAllocator arenas_below;
+static bool arenas_hooked; /* also where somebody has put a hook above ours: then it stays, passing through */
+
+static void *arena_alloc(void *context, size_t size) { return arenas_below.alloc(context, size); }
+
+static void arena_free(void *context, void *arena, size_t size) {
+    arenas_below.free(context, arena, size);
+    if (threadstate_near() == the_tracer.fast_thread)
+        tracer_release(&the_tracer, (uintptr_t)arena, (uintptr_t)arena + size);
+}
+
+static bool arenas_are_ours(void) {
+    PyObjectArenaAllocator now;
+    PyObject_GetArenaAllocator(&now);
+    return now.free == arena_free;
+}
+
+static void arenas_install(void) {
+    if (arenas_hooked)
+        return;
+    arenas_hooked = true;
+    PyObject_GetArenaAllocator(&arenas_below);
+    PyObjectArenaAllocator hook = {arenas_below.ctx, arena_alloc, arena_free};
+    PyObject_SetArenaAllocator(&hook);
+}
+
+static void arenas_remove(void) {
+    if (!arenas_are_ours())
+        return;
+    PyObject_SetArenaAllocator(&arenas_below);
+    arenas_hooked = false;
+}
+
 /* --- installing ------------------------------------------------------------------------------------------------------ */
 
 static const PyMemAllocatorEx ours[3] = {
@@ -483,6 +518,7 @@ static bool is_in_chain(PyMemAllocatorDomain domain) {
 
 bool hooks_install(void) {
     bool changed = false;
+    arenas_install();
     for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
         if (is_on_top(domain) || is_in_chain(domain))
             continue;
@@ -499,6 +535,7 @@ bool hooks_install(void) {
 }
 
 void hooks_remove(void) {
+    arenas_remove();
     for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
         if (is_on_top(domain))
             PyMem_SetAllocator(domain, &below[domain]);

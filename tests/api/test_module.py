@@ -390,3 +390,12 @@ def test_objects_are_freed_when_the_interpreter_ends():
     """
     assert run(code) == ""
     gc.collect()
+
+
+def test_the_tracer_s_memory_goes_back_when_many_blocks_go(tracing):
+    before = tracing.get_tracemalloc_memory()
+    kept = [float(number) for number in range(1_000_000)]
+    held = tracing.get_tracemalloc_memory() - before
+    assert held > 3_000_000
+    del kept
+    assert tracing.get_tracemalloc_memory() - before < held / 2

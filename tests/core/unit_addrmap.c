@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "addrmap.h"
+#include "scale.h"
 
 enum { PAGE_BYTES = 1 << PAGE_SHIFT };
 
@@ -164,6 +165,48 @@ static void what_was_known_of_an_object_ends_with_its_page_s_pattern(void **stat
     *addrmap_recent(&map, a_page) = (struct recent){a_page, slot};
     assert_non_null(learn(&map, a_page, 32)); /* empty: another pattern */
     assert_int_not_equal(addrmap_recent(&map, a_page)->object, a_page);
+    addrmap_fini(&map);
+}
+
+/* Pages of several strides, of which every fourth keeps a block; the others' memory is given back, some of it in use. */
+static void slots_move_together_when_memory_goes_back(void **state) {
+    (void)state;
+    enum { PAGES = SCALED(4000) };
+    struct addrmap map;
+    assert_int_equal(addrmap_init(&map, &account), STATUS_OK);
+    size_t at_first = vmem_bytes(&account);
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < PAGES; i++) {
+            uint32_t size = 16 + 16 * (i % 7);
+            uint32_t *slot = learn(&map, a_page + (uintptr_t)i * PAGE_BYTES + 48, size);
+            assert_non_null(slot);
+            if (*slot == 0)
+                *slot = slot_make(i + 1, 0);
+        }
+        size_t full = vmem_bytes(&account);
+        *addrmap_recent(&map, a_page + 48) = (struct recent){a_page + 48, slot_of(&map, a_page + 48)};
+        for (uint32_t i = 0; i < PAGES; i++) {
+            if (i % 4 != 0)
+                *slot_of(&map, a_page + (uintptr_t)i * PAGE_BYTES + 48) = 0;
+        }
+        addrmap_release(&map, a_page + 1, a_page + (uintptr_t)PAGES * PAGE_BYTES); /* page 0 in part only */
+        assert_true(addrmap_check(&map));
+        assert_true(map.slots_spare * 2 <= map.slots_used || map.slots_spare <= 1 << 20);
+        assert_int_not_equal(addrmap_recent(&map, a_page + 48)->object, a_page + 48);
+        for (uint32_t i = 0; i < PAGES; i++) {
+            const uint32_t *slot = slot_of(&map, a_page + (uintptr_t)i * PAGE_BYTES + 48);
+            assert_int_equal(slot != NULL ? slot_tally(*slot) : 0, i % 4 == 0 ? i + 1 : 0);
+        }
+        assert_true(vmem_bytes(&account) <= full);
+    }
+    for (uint32_t i = 0; i < PAGES; i++) {
+        uint32_t *slot = slot_of(&map, a_page + (uintptr_t)i * PAGE_BYTES + 48);
+        if (slot != NULL)
+            *slot = 0;
+    }
+    addrmap_release(&map, a_page, a_page + (uintptr_t)PAGES * PAGE_BYTES);
+    assert_true(vmem_bytes(&account) <= at_first + ((size_t)2 << 20));
+    assert_int_equal(map.slots_used - map.slots_spare, 0);
     addrmap_fini(&map);
 }
 
@@ -403,6 +446,7 @@ int main(void) {
         cmocka_unit_test(what_does_not_fit_the_pattern_is_refused),
         cmocka_unit_test(a_page_knows_whether_it_has_strangers),
         cmocka_unit_test(what_was_known_of_an_object_ends_with_its_page_s_pattern),
+        cmocka_unit_test(slots_move_together_when_memory_goes_back),
         cmocka_unit_test(addresses_beyond_48_bits_belong_to_the_bigmap),
         cmocka_unit_test(an_empty_page_learns_another_stride_a_used_one_does_not),
         cmocka_unit_test(slots_given_back_are_used_again),
