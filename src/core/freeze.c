@@ -5,11 +5,15 @@
 
 #include <string.h>
 
-/* (tally, size) -> blocks: an open-addressing table in memory of its own. Key: size << TALLY_BITS | tally, as in
- * struct big; a tally is never 0, so neither is a key. Sizes that a bigmap lists go into rows of their own. */
+/* (tally, size) -> blocks, in memory of their own. Sizes that a bigmap lists go into rows of their own.
+ *
+ *   runs    one a tally, then what its blocks of further sizes are counted in, linked: a tally has few sizes, mostly
+ *   items   where there are more: open addressing */
 struct counts {
+    struct region runs; /* struct run */
+    uint32_t run_count;
     struct count {
-        uint64_t key;
+        uint64_t key; /* size << TALLY_BITS | tally, as in struct big; a tally is never 0, so neither is a key */
         uint64_t blocks;
     } * items;
     size_t mask;
@@ -17,18 +21,31 @@ struct counts {
     struct vmem *account; /* borrowed */
 };
 
-enum { FIRST_COUNTS = SIZED(8192, 2) };
+struct run {
+    uint32_t tally;
+    uint32_t size;
+    uint32_t blocks; /* 0: this tally has no blocks yet */
+    uint32_t next;   /* 0: the last of its tally */
+};
 
-static status counts_init(struct counts *counts, struct vmem *account) {
-    *counts = (struct counts){NULL, FIRST_COUNTS - 1, 0, account};
-    counts->items = vmem_map(account, FIRST_COUNTS * sizeof *counts->items);
-    return counts->items != NULL ? STATUS_OK : STATUS_NOMEM;
-}
+/* SLOTS_AHEAD: how early the run of a slot is fetched. */
+enum { FIRST_COUNTS = SIZED(8192, 2), RUNS_A_TALLY = SIZED(8, 2), SLOTS_AHEAD = 12 };
+#define MOST_RUN_BYTES ((size_t)RUNS_A_TALLY * ((size_t)TALLY_MASK + 1) * sizeof(struct run))
 
 static void counts_fini(struct counts *counts) {
+    region_fini(&counts->runs);
     if (counts->items != NULL)
         vmem_unmap(counts->account, counts->items, (counts->mask + 1) * sizeof *counts->items);
-    counts->items = NULL;
+}
+
+/* For tallies below `tallies`. */
+static status counts_init(struct counts *counts, struct vmem *account, uint32_t tallies) {
+    *counts = (struct counts){.run_count = tallies, .mask = FIRST_COUNTS - 1, .account = account};
+    counts->items = vmem_map(account, FIRST_COUNTS * sizeof *counts->items);
+    if (counts->items == NULL)
+        return STATUS_NOMEM;
+    status result = region_init(&counts->runs, account, MOST_RUN_BYTES);
+    return result == STATUS_OK ? region_grow(&counts->runs, tallies * sizeof(struct run)) : result;
 }
 
 static struct count *counts_find(const struct counts *counts, uint64_t key) {
@@ -39,20 +56,23 @@ static struct count *counts_find(const struct counts *counts, uint64_t key) {
 }
 
 static cold_path status counts_grow(struct counts *counts) {
-    struct counts bigger = {NULL, counts->mask * 2 + 1, counts->used, counts->account};
-    bigger.items = vmem_map(counts->account, (bigger.mask + 1) * sizeof *bigger.items);
-    if (bigger.items == NULL)
+    size_t old_size = counts->mask + 1, new_size = old_size * 2;
+    struct count *old = counts->items;
+    struct count *items = vmem_map(counts->account, new_size * sizeof *items);
+    if (items == NULL)
         return STATUS_NOMEM;
-    for (size_t i = 0; i <= counts->mask; i++) {
-        if (counts->items[i].key != 0)
-            *counts_find(&bigger, counts->items[i].key) = counts->items[i];
+    counts->items = items;
+    counts->mask = new_size - 1;
+    for (size_t i = 0; i < old_size; i++) {
+        if (old[i].key != 0)
+            *counts_find(counts, old[i].key) = old[i];
     }
-    counts_fini(counts);
-    *counts = bigger;
+    vmem_unmap(counts->account, old, old_size * sizeof *old);
     return STATUS_OK;
 }
 
-static inline status counts_add(struct counts *counts, uint64_t key) {
+static status counts_add_item(struct counts *counts, uint32_t tally, uint64_t size) {
+    uint64_t key = size << TALLY_BITS | tally;
     struct count *item = counts_find(counts, key);
     if (likely(item->key != 0)) {
         item->blocks++;
@@ -69,6 +89,38 @@ static inline status counts_add(struct counts *counts, uint64_t key) {
     return STATUS_OK;
 }
 
+static struct run *run_at(const struct counts *counts, uint32_t i) {
+    return (struct run *)(void *)counts->runs.base + i;
+}
+
+static status counts_add_run(struct counts *counts, struct run *last, uint32_t tally, uint32_t size) {
+    status result = region_grow(&counts->runs, ((size_t)counts->run_count + 1) * sizeof(struct run));
+    if (result != STATUS_OK)
+        return result;
+    last->next = counts->run_count++;
+    *run_at(counts, last->next) = (struct run){tally, size, 1, 0};
+    return STATUS_OK;
+}
+
+static status counts_add(struct counts *counts, uint32_t tally, uint64_t size) {
+    if (unlikely(size > UINT32_MAX))
+        return counts_add_item(counts, tally, size);
+    struct run *run = run_at(counts, tally);
+    if (run->blocks == 0)
+        *run = (struct run){tally, (uint32_t)size, 0, 0};
+    for (int seen = 1;; seen++) {
+        if (likely(run->size == size && run->blocks < UINT32_MAX)) {
+            run->blocks++;
+            return STATUS_OK;
+        }
+        if (seen == RUNS_A_TALLY)
+            return counts_add_item(counts, tally, size);
+        if (run->next == 0)
+            return counts_add_run(counts, run, tally, (uint32_t)size);
+        run = run_at(counts, run->next);
+    }
+}
+
 static uint32_t capped_depth(uint32_t depth) { return depth > UINT16_MAX ? UINT16_MAX : depth; }
 
 static status add_row(struct snapshot *snapshot, uint32_t domain, uint32_t node, uint64_t size,
@@ -82,10 +134,12 @@ static status count_page(void *context, uintptr_t start, const struct page *page
     struct counts *counts = context;
     (void)start;
     for (uint32_t i = 0; i < count; i++) {
+        if (i + SLOTS_AHEAD < count)
+            __builtin_prefetch(run_at(counts, slot_tally(page->slots[i + SLOTS_AHEAD])), 1);
         uint32_t slot = page->slots[i];
         if (slot == 0)
             continue;
-        status result = counts_add(counts, (uint64_t)slot_size(page, slot) << TALLY_BITS | slot_tally(slot));
+        status result = counts_add(counts, slot_tally(slot), slot_size(page, slot));
         if (result != STATUS_OK)
             return result;
     }
@@ -114,7 +168,7 @@ static status count_bigs(const struct tracer *tracer, const struct bigmap *map, 
         if (entry->key == 0 || big_tally(entry) == 0)
             continue;
         if (!big_is_listed(entry)) {
-            result = counts_add(counts, entry->value);
+            result = counts_add(counts, big_tally(entry), big_size(map, entry));
         } else {
             uint32_t domain, node;
             name(tracer, big_tally(entry), &domain, &node);
@@ -124,25 +178,35 @@ static status count_bigs(const struct tracer *tracer, const struct bigmap *map, 
     return result;
 }
 
+static status add_count(const struct tracer *tracer, tally_names name, uint32_t tally, uint64_t size,
+                        uint64_t blocks, struct snapshot *snapshot) {
+    uint32_t domain, node;
+    if (blocks == 0)
+        return STATUS_OK;
+    name(tracer, tally, &domain, &node);
+    return add_row(snapshot, domain, node, size, blocks);
+}
+
 static status add_counts(const struct tracer *tracer, tally_names name, const struct counts *counts,
                          struct snapshot *snapshot) {
     status result = STATUS_OK;
+    for (uint32_t i = 0; i < counts->run_count && result == STATUS_OK; i++) {
+        const struct run *run = run_at(counts, i);
+        result = add_count(tracer, name, run->tally, run->size, run->blocks, snapshot);
+    }
     for (size_t i = 0; i <= counts->mask && result == STATUS_OK; i++) {
         const struct count *item = &counts->items[i];
-        if (item->key == 0)
-            continue;
-        uint32_t domain, node;
-        name(tracer, (uint32_t)item->key & TALLY_MASK, &domain, &node);
-        result = add_row(snapshot, domain, node, item->key >> TALLY_BITS, item->blocks);
+        result = add_count(tracer, name, (uint32_t)item->key & TALLY_MASK, item->key >> TALLY_BITS,
+                           item->blocks, snapshot);
     }
     return result;
 }
 
 static status freeze_live(struct tracer *tracer, struct snapshot *snapshot) {
     struct counts main_counts = {0}, side_counts = {0};
-    status result = counts_init(&main_counts, snapshot->account);
+    status result = counts_init(&main_counts, snapshot->account, tracer->ledger.count);
     if (result == STATUS_OK)
-        result = counts_init(&side_counts, snapshot->account);
+        result = counts_init(&side_counts, snapshot->account, tracer->side.count);
     if (result == STATUS_OK)
         result = addrmap_each(&tracer->map, count_page, &main_counts);
     if (result == STATUS_OK)
