@@ -31,11 +31,19 @@ def check_interpreter() -> None:
             f"knows CPython up to {NEWER[0]}.{NEWER[1] - 1}, {sys.executable} is {sys.version.split()[0]}"
         )
     for module in ("venv", "ensurepip"):
-        if importlib.util.find_spec(module) is None:
+        if not can_be_run(module):
             raise Missing(
                 f"{sys.executable} has no module {module}, needed to make .venv: "
                 f"apt-get install {debian_package('venv')}"
             )
+
+
+def can_be_run(module: str) -> bool:
+    """Whether `python -m MODULE` finds something; an empty folder of that name is not it."""
+    try:
+        return importlib.util.find_spec(f"{module}.__main__") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def compiler() -> list[str]:
