@@ -46,9 +46,11 @@ FREE_LISTED_SIZES = frozenset(
 
 @dataclass
 class Settings:
-    """What to compare and what to leave out; `own_file` is the oracle's file name."""
+    """What to compare and what to leave out; `own_file` is the oracle's file name, `reading_lines` those lines in
+    it on which the snapshots are made: what is made there only one of them has."""
 
     own_file: str
+    reading_lines: tuple[int, ...] = ()
     peak: bool = True
     exact_free_lists: bool = True
     objects: int = 20000
@@ -68,6 +70,7 @@ class Outcome:
     only_ours: list[tuple[Row, int]] = field(default_factory=list)
     other_object: list[tuple[str, Frames | None, Frames | None]] = field(default_factory=list)
     allowed: list[Pair] = field(default_factory=list)
+    allowed_here: list[tuple[Row, int]] = field(default_factory=list)
     allowed_objects: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -99,6 +102,9 @@ class Outcome:
         if self.allowed:
             count = sum(pair[2] for pair in self.allowed)
             lines.append(f"  allowed: {count} free-listed blocks with another traceback")
+        if self.allowed_here:
+            count = sum(count for _, count in self.allowed_here)
+            lines.append(f"  allowed: {count} free-listed blocks that one tracer has from the oracle itself")
         lines += [f"  allowed: {count} objects, {why}" for why, count in self.allowed_objects.items()]
         return "\n".join(lines)
 
@@ -156,24 +162,38 @@ class Interner:
         return known
 
 
-def count_rows(rows: Iterable[Row], own_file: str, intern: Interner) -> tuple[Counter[Any], int, int]:
-    """The multiset of rows without the oracle's own, and the number and bytes of all rows."""
+@dataclass
+class Counted:
+    """A reading: the multiset of its rows, the oracle's own apart, and the sums of all."""
+
+    rows: Counter[Row] = field(default_factory=Counter)
+    own: Counter[Row] = field(default_factory=Counter)
+    number: int = 0
+    size: int = 0
+
+
+def count_rows(rows: Iterable[Row], own_file: str, intern: Interner) -> Counted:
+    counted = Counted()
     counts: Counter[Any] = Counter()
-    number = size_of_all = 0
     canonical: dict[int, Frames] = {}
     for domain, size, frames, total in rows:
-        number += 1
-        size_of_all += size
-        if frames[0][0] == own_file:
-            continue
+        counted.number += 1
+        counted.size += size
         known = intern(frames)
         canonical[id(known)] = known
         counts[domain, size, id(known), total] += 1
-    return (
-        Counter({(key[0], key[1], canonical[key[2]], key[3]): n for key, n in counts.items()}),
-        number,
-        size_of_all,
-    )
+    for key, number in counts.items():
+        frames = canonical[key[2]]
+        kind = counted.own if frames[0][0] == own_file else counted.rows
+        kind[key[0], key[1], frames, key[3]] = number
+    return counted
+
+
+def by_size(rows: Counter[Row]) -> Counter[tuple[int, int]]:
+    counts: Counter[tuple[int, int]] = Counter()
+    for row, count in rows.items():
+        counts[row[:2]] += count
+    return counts
 
 
 def raw_rows(snapshot: Any) -> Iterable[Row]:
@@ -215,29 +235,31 @@ def compare_blocks(outcome: Outcome, ours: Any, reading: Any) -> Interner:
     intern = Interner()
     adapt = getattr(ours, "oracle_rows", raw_rows)
     our_rows = adapt(reading.ours)
-    std, std_number, std_size = count_rows(reading.std, settings.own_file, intern)
-    our, our_number, our_size = count_rows(our_rows, settings.own_file, intern)
+    std = count_rows(reading.std, settings.own_file, intern)
+    our = count_rows(our_rows, settings.own_file, intern)
     outcome.summary.append(
-        f"blocks compared: standard {sum(std.values()):,} of {std_number:,} ({std_size:,} B), "
-        f"ours {sum(our.values()):,} of {our_number:,} ({our_size:,} B), "
+        f"blocks compared: standard {sum(std.rows.values()):,} of {std.number:,} ({std.size:,} B), "
+        f"ours {sum(our.rows.values()):,} of {our.number:,} ({our.size:,} B), "
         f"{len(intern.by_content):,} tracebacks"
     )
     # After the last count come the rest of the counts and what taking the snapshots itself made.
     for name, size, count in (
-        ("standard", std_size, reading.counts[5]),
-        ("memtally", our_size, reading.counts[3]),
+        ("standard", std.size, reading.counts[5]),
+        ("memtally", our.size, reading.counts[3]),
     ):
         if not 0 <= size - count < 2048:
             outcome.errors.append(
                 f"{name}: the snapshot adds up to {size:,} B, get_traced_memory() to {count:,} B"
             )
-    only_ours = our - std
+    # A block may end between two readings: a dead name that is pushed out of a cache, another thread's work.
+    after = count_rows(adapt(reading.ours_after), settings.own_file, intern)
+    gone = our.rows - after.rows
     if settings.std_on_top:
         traces = count_traces(our_rows) - count_traces(reading.std)
-        only_ours = without_std_memory(outcome, only_ours, std, traces - std_number)
-    # A block may end between two readings: a dead name that is pushed out of a cache, another thread's work.
-    after, _, _ = count_rows(adapt(reading.ours_after), settings.own_file, intern)
-    pair_leftovers(outcome, std - our, only_ours - (our - after))
+        take_std_memory(outcome, our, std, traces - std.number)
+    pair_leftovers(outcome, std.rows - our.rows, our.rows - std.rows - gone)
+    if not settings.exact_free_lists:
+        allow_own(outcome, our, std)
     return intern
 
 
@@ -245,43 +267,60 @@ def count_traces(rows: Iterable[Row]) -> int:
     return sum(row[1] == STD_TRACE and row[0] == 0 for row in rows)
 
 
-def without_std_memory(
-    outcome: Outcome, extra: Counter[Any], std: Counter[Any], surplus: int
-) -> Counter[Any]:
-    """Take away what the standard tracer, started last, allocated through our hooks for itself.
+def array_size(frames: Frames) -> int:
+    return STD_TRACEBACK + STD_FRAME * len(frames)
 
-    That is, in the RAW domain, one record for each of its blocks and one array for each traceback it met,
-    made while that very traceback was current: at most one of that size per traceback, and exactly one
-    for each traceback of its snapshot. From 3.15 on also a copy of each file name, made while a traceback
-    with that name was current. `surplus` is by how many the records differ from its blocks.
+
+def take_arrays(our: Counter[Row], std: Counter[Row]) -> set[tuple[Frames, int]]:
+    """Take out of `our` the standard tracer's array for each traceback it has now, made while that was current.
+
+    Before anything is compared: the array of one frame is as large as a float, which may be there as well.
+    """
+    arrays = set()
+    for frames, total in {row[2:] for row in std}:
+        row = (0, array_size(frames), frames, total)
+        if our[row]:
+            our[row] -= 1
+            arrays.add((frames, total))
+    return arrays
+
+
+def take_std_memory(outcome: Outcome, our: Counted, std: Counted, surplus: int) -> None:
+    """Take out of `our` what the standard tracer, started last, allocated through our hooks for itself.
+
+    That is, in the RAW domain, one record for each of its blocks and one array for each traceback it ever
+    met: exactly one for each traceback of its snapshot. From 3.15 on also a copy of each file name, made while
+    a traceback with that name was current. `surplus` is by how many the records differ from its blocks.
     """
     if not -16 <= surplus <= 0:  # after our snapshot it traced the snapshot object and its own list
         outcome.errors.append(f"records of the standard tracer: {surplus:+} against its blocks")
-    rest: Counter[Any] = Counter()
-    arrays = set()
+    own_arrays = take_arrays(our.own, std.own)
+    for row in our.own - std.own:
+        our.own[row] -= row[:2] == (0, array_size(row[2])) and row[2:] not in own_arrays
+    arrays = take_arrays(our.rows, std.rows)
+    extra = our.rows - std.rows
     copies: Counter[int] = Counter()  # by size
     for row, count in extra.items():
         domain, size, frames, total = row
+        known = count
         if domain == 0 and size == STD_TRACE:
-            continue
-        if domain == 0 and size == STD_TRACEBACK + STD_FRAME * len(frames):
+            count = 0
+        elif domain == 0 and size == array_size(frames) and (frames, total) not in arrays:
             arrays.add((frames, total))
             count -= 1
         if STD_COPIES_NAMES and domain == 0:
             fitting = sum(copy_size(name) == size for name in {name for name, _ in frames})
             copies[size] += min(count, fitting)
             count -= min(count, fitting)
-        if count:
-            rest[row] = count
-    missing = {row[2:] for row in std} - arrays - {STATIC_TRACEBACK}
+        our.rows[row] -= known - count
+    missing = {row[2:] for row in std.rows} - arrays - {STATIC_TRACEBACK}
     if missing:
         outcome.errors.append(
             f"the standard tracer's array of {len(missing)} tracebacks is missing: {missing.pop()}"
         )
     if STD_COPIES_NAMES:
-        check_copies(outcome, copies, names_in(std), names_in(extra) | names_in(std))
+        check_copies(outcome, copies, names_in(std.rows), names_in(extra) | names_in(std.rows))
     outcome.summary.append(f"the standard tracer's own memory, through our hooks: {len(arrays):,} tracebacks")
-    return rest
 
 
 def copy_size(name: str) -> int:
@@ -326,11 +365,41 @@ def pair_leftovers(outcome: Outcome, only_std: Counter[Any], only_ours: Counter[
 
 
 def sort_pair(outcome: Outcome, pair: Pair) -> None:
-    free_listed = pair[0][0] == 0 and pair[0][1] in FREE_LISTED_SIZES
-    if free_listed and not outcome.settings.exact_free_lists:
+    if is_free_listed(pair[0]) and not outcome.settings.exact_free_lists:
         outcome.allowed.append(pair)
     else:
         outcome.other_traceback.append(pair)
+
+
+def allow_own(outcome: Outcome, our: Counted, std: Counted) -> None:
+    """Allow what one side has from the program and the other one, since its re-use was not seen, from the oracle's
+    own file: of each size as many blocks as the other side has more of there. What is really missing is in neither.
+    """
+    read = Counter(
+        {row: count for row, count in std.own.items() if row[2][0][1] in outcome.settings.reading_lines}
+    )
+    more = by_size(std.rows + std.own) - by_size(our.rows + our.own)
+    std_own = by_size(std.own) - (by_size(read) & more)  # without what was made after our snapshot
+    outcome.only_std = without_moved(outcome, outcome.only_std, by_size(our.own) - std_own)
+    outcome.only_ours = without_moved(outcome, outcome.only_ours, std_own - by_size(our.own))
+
+
+def without_moved(
+    outcome: Outcome, rows: list[tuple[Row, int]], elsewhere: Counter[tuple[int, int]]
+) -> list[tuple[Row, int]]:
+    rest = []
+    for row, count in rows:
+        moved = min(count, elsewhere[row[:2]]) if is_free_listed(row) else 0
+        elsewhere[row[:2]] -= moved
+        if moved:
+            outcome.allowed_here.append((row, moved))
+        if count > moved:
+            rest.append((row, count - moved))
+    return rest
+
+
+def is_free_listed(row: Row) -> bool:
+    return row[0] == 0 and row[1] in FREE_LISTED_SIZES
 
 
 def likeness(left: Row, right: Row) -> int:

@@ -129,6 +129,10 @@ class Reading:
     ours_after: Any  # what has gone from `ours` by then may be gone from `std` as well: it lies between
 
 
+def take(snapshot: Any) -> Any:
+    return snapshot()
+
+
 def read_both(ours: Any, collect: bool) -> Reading:
     """Read both tracers. Everything the reading needs exists before its first call."""
     reading = Reading()
@@ -155,8 +159,8 @@ def read_both(ours: Any, collect: bool) -> Reading:
     ours_2 = memory_ours()
     std_2 = memory_std()
     std_3 = memory_std()
-    seen_ours = snapshot_ours()
-    seen_std = snapshot_std()
+    seen_ours = take(snapshot_ours)
+    seen_std = take(snapshot_std)
     seen_after = snapshot_ours()
     reading.peaks = (peak_ours, peak_std)
     reading.counts = tuple(count[0] for count in (std_0, ours_1, std_1, ours_2, std_2, std_3))
@@ -181,6 +185,7 @@ def main() -> int:
     capabilities = getattr(ours, "capabilities", dict)()
     settings = compare.Settings(
         own_file=run_script.__code__.co_filename,
+        reading_lines=(take.__code__.co_firstlineno + 1,),
         peak=not options.no_peak,
         exact_free_lists=capabilities.get("exact_free_lists", True) and not options.inexact_free_lists,
         objects=options.objects,
