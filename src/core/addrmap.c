@@ -13,7 +13,8 @@ enum { CONFLICT_STEP = 64, LINK_BYTES = sizeof(uint32_t *) };
 #define UNIT ((size_t)4096)
 #define STRANGERS (UINT32_C(1) << 31)
 
-/* A table: its pages, and which of its units of 4 KiB have been touched (for walking and for honest accounting). */
+/* A table: its pages, and which of its units have been touched (for walking and for honest accounting). A unit is the
+ * smallest page that a system has; a larger one is some units. */
 struct table {
     struct page pages[TABLE_SIZE];
     uint8_t touched[TABLE_SIZE * sizeof(struct page) / UNIT];
@@ -57,6 +58,11 @@ void addrmap_fini(struct addrmap *map) {
     memset(map, 0, sizeof *map);
 }
 
+static void count_memory(struct addrmap *map, size_t bytes) {
+    vmem_count(map->account, bytes);
+    map->counted += bytes;
+}
+
 static status table_new(struct addrmap *map, size_t top) {
     status result = region_grow(&map->tables, (map->table_count + 1) * sizeof(uint32_t));
     if (result != STATUS_OK)
@@ -66,19 +72,19 @@ static status table_new(struct addrmap *map, size_t top) {
         return STATUS_NOMEM;
     map->root[top] = table->pages;
     ((uint32_t *)map->tables.base)[map->table_count++] = (uint32_t)top;
-    vmem_count(map->account, 2 * UNIT); /* of the root, and of `touched` */
-    map->counted += 2 * UNIT;
+    count_memory(map, 2 * platform_page_size()); /* of the root, and of `touched` */
     return STATUS_OK;
 }
 
-/* The page's entry may be written for the first time: count the memory that it lies in. */
+/* The page's entry may be written for the first time: count the memory that it lies in, a page of the system's. */
 static void touch(struct addrmap *map, struct table *table, const struct page *page) {
     size_t unit = (size_t)((const char *)page - (const char *)table->pages) / UNIT;
     if (table->touched[unit])
         return;
+    size_t size = platform_page_size(), units = size / UNIT;
+    if (memchr(&table->touched[unit / units * units], 1, units) == NULL)
+        count_memory(map, size);
     table->touched[unit] = 1;
-    vmem_count(map->account, UNIT);
-    map->counted += UNIT;
 }
 
 static status slots_take(struct addrmap *map, uint32_t stride, uint32_t **slots) {

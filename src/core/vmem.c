@@ -4,7 +4,12 @@
 
 #include <string.h>
 
-enum { VMEM_STEP = SIZED(64 * 1024, 4096) };
+enum { VMEM_STEP = SIZED(64 * 1024, 4096) }; /* pages are of 4, 16 or 64 KiB */
+
+static size_t step(void) {
+    size_t page = platform_page_size();
+    return page > VMEM_STEP ? page : VMEM_STEP;
+}
 
 static size_t whole_pages(size_t bytes) {
     size_t page = platform_page_size();
@@ -62,7 +67,7 @@ status region_init(struct region *region, struct vmem *account, size_t most) {
     memset(region, 0, sizeof *region);
     /* An address space limit (ulimit -v) may refuse the full size: a smaller region only fills up sooner. */
     size_t size = whole_pages(most);
-    while ((region->base = platform_reserve(size)) == NULL && size > VMEM_STEP)
+    while ((region->base = platform_reserve(size)) == NULL && size > step())
         size = whole_pages(size / 2);
     if (region->base == NULL)
         return STATUS_NOMEM;
@@ -90,7 +95,7 @@ void region_trim(struct region *region) {
 status region_grow_slow(struct region *region, size_t bytes) {
     if (bytes > region->reserved)
         return STATUS_FULL;
-    size_t wanted = (bytes + VMEM_STEP - 1) / VMEM_STEP * VMEM_STEP;
+    size_t wanted = (bytes + step() - 1) / step() * step();
     if (wanted > region->reserved)
         wanted = region->reserved;
     size_t more = wanted - region->committed;

@@ -10,7 +10,7 @@
  * Owns: every mapping it made until unmap or fini. Each belongs to an account, which knows the bytes committed.
  * Threads: accounts may be shared by threads; a region has the protector of the structure it belongs to. What lies
  * below a published length of a region never moves, so readers need no lock.
- * Cost: a system call per VMEM_STEP bytes. Fails with STATUS_NOMEM or STATUS_FULL, unchanged.
+ * Cost: a system call per VMEM_STEP bytes, or per page where pages are larger. Fails with STATUS_NOMEM or STATUS_FULL, unchanged.
  */
 #ifndef MEMTALLY_VMEM_H
 #define MEMTALLY_VMEM_H

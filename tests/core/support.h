@@ -1,6 +1,7 @@
-/* support: what the core's tests share: cmocka, random numbers, and the system's memory failing on demand.
+/* support: what the core's tests share: cmocka, random numbers, the system's memory failing on demand, and a system
+ * with larger pages: MEMTALLY_TEST_PAGE in the environment, in bytes, a multiple of what this one has.
  *
- * Link with -Wl,--wrap=platform_reserve,--wrap=platform_commit. One thread.
+ * Link with -Wl,--wrap= and the three functions that are wrapped here. One thread.
  */
 #ifndef MEMTALLY_TEST_SUPPORT_H
 #define MEMTALLY_TEST_SUPPORT_H
@@ -23,6 +24,8 @@
 #include "platform.h"
 #include "vmem.h"
 
+size_t __real_platform_page_size(void);
+size_t __wrap_platform_page_size(void);
 void *__real_platform_reserve(size_t bytes);
 bool __real_platform_commit(void *start, size_t bytes);
 void *__wrap_platform_reserve(size_t bytes);
@@ -39,11 +42,35 @@ static inline bool support_fails(void) {
     return support_fail_on ? support_calls >= support_fail_at : support_calls == support_fail_at;
 }
 
+static _Atomic size_t
+    support_page; /* a test may change it; 0: not asked yet, every thread gets the same answer */
+
+size_t __wrap_platform_page_size(void) {
+    if (support_page == 0) {
+        const char *wanted = getenv("MEMTALLY_TEST_PAGE");
+        support_page = wanted != NULL ? strtoul(wanted, NULL, 10) : __real_platform_page_size();
+    }
+    return support_page;
+}
+
+/* As a system with such pages: it refuses what is not made of them, and gives addresses where one begins. */
 void *__wrap_platform_reserve(size_t bytes) {
-    return support_fails() ? NULL : __real_platform_reserve(bytes);
+    size_t page = platform_page_size();
+    if (support_fails() || bytes % page != 0 || bytes > SIZE_MAX - page)
+        return NULL;
+    char *start = __real_platform_reserve(bytes + page);
+    if (start == NULL)
+        return NULL;
+    size_t skipped = -(uintptr_t)start & (page - 1);
+    if (skipped != 0)
+        platform_release(start, skipped);
+    platform_release(start + skipped + bytes, page - skipped);
+    return start + skipped;
 }
 
 bool __wrap_platform_commit(void *start, size_t bytes) {
+    if (((uintptr_t)start | bytes) & (platform_page_size() - 1))
+        return false;
     return !support_fails() && __real_platform_commit(start, bytes);
 }
 

@@ -386,6 +386,31 @@ static void blocks_of_all_kinds_are_as_in_a_list(void **state) {
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
+/* --- memory -------------------------------------------------------------------------------------------- */
+
+/* Entries of pages are 16 bytes: 4 KiB of them are for 4 MiB of addresses, 64 KiB for 64 MiB. */
+static void what_is_touched_is_counted_in_pages_of_the_system(void **state) {
+    (void)state;
+    static const size_t pages[] = {4096, 16384, 65536};
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        struct addrmap map;
+        uintptr_t covers = (uintptr_t)(pages[i] / sizeof(struct page)) << PAGE_SHIFT;
+        uintptr_t start = a_page / covers * covers;
+        support_page = pages[i];
+        assert_int_equal(addrmap_init(&map, &account), STATUS_OK);
+        assert_int_equal(addrmap_refuse(&map, start), STATUS_OK);
+        size_t before = vmem_bytes(&account);
+        for (uintptr_t address = start; address < start + covers; address += PAGE_BYTES * 50)
+            assert_int_equal(addrmap_refuse(&map, address), STATUS_OK);
+        assert_int_equal(vmem_bytes(&account), before);
+        assert_int_equal(addrmap_refuse(&map, start + covers), STATUS_OK);
+        assert_int_equal(vmem_bytes(&account), before + pages[i]);
+        addrmap_fini(&map);
+        assert_int_equal(vmem_bytes(&account), 0);
+    }
+    support_page = 0;
+}
+
 /* --- faults -------------------------------------------------------------------------------------------- */
 
 static status stop_at_once(void *context, uintptr_t start, const struct page *page, uint32_t count) {
@@ -447,6 +472,7 @@ int main(void) {
         cmocka_unit_test(a_page_knows_whether_it_has_strangers),
         cmocka_unit_test(what_was_known_of_an_object_ends_with_its_page_s_pattern),
         cmocka_unit_test(slots_move_together_when_memory_goes_back),
+        cmocka_unit_test(what_is_touched_is_counted_in_pages_of_the_system),
         cmocka_unit_test(addresses_beyond_48_bits_belong_to_the_bigmap),
         cmocka_unit_test(an_empty_page_learns_another_stride_a_used_one_does_not),
         cmocka_unit_test(slots_given_back_are_used_again),

@@ -10,7 +10,7 @@ enum { ROOM = 4096, MOST_UNITS = 2000 };
 static char *guarded;
 
 static const uint8_t *before_the_wall(const uint8_t *bytes, size_t length) {
-    uint8_t *place = (uint8_t *)guarded + ROOM - length;
+    uint8_t *place = (uint8_t *)guarded + platform_page_size() - length;
     if (length != 0)
         memcpy(place, bytes, length);
     return place;
@@ -166,13 +166,15 @@ static void lines_that_cannot_be_are_0(void **state) {
 
 static int build_the_wall(void **state) {
     (void)state;
-    guarded = platform_reserve(2 * ROOM); /* the second half is never committed */
-    return guarded != NULL && platform_page_size() == ROOM && platform_commit(guarded, ROOM) ? 0 : -1;
+    guarded = platform_reserve(2 * platform_page_size()); /* the second half is never committed */
+    return guarded != NULL && platform_page_size() >= ROOM && platform_commit(guarded, platform_page_size())
+               ? 0
+               : -1;
 }
 
 static int take_down_the_wall(void **state) {
     (void)state;
-    platform_release(guarded, 2 * ROOM);
+    platform_release(guarded, 2 * platform_page_size());
     return 0;
 }
 

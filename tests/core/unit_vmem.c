@@ -138,6 +138,33 @@ static void a_region_may_be_smaller_than_a_step(void **state) {
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
+static void memory_comes_in_whole_pages_whatever_their_size(void **state) {
+    (void)state;
+    static const size_t pages[] = {16384, 65536, 1 << 20};
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        struct region region;
+        support_page = pages[i];
+        assert_int_equal(region_init(&region, &account, 10 * pages[i] + 1), STATUS_OK);
+        assert_int_equal(region.reserved, 11 * pages[i]);
+        for (size_t used = 1; used <= region.reserved; used += 5000) {
+            assert_int_equal(region_grow(&region, used), STATUS_OK);
+            assert_int_equal(region.committed % pages[i], 0);
+            region.base[used - 1] = 1;
+        }
+        assert_int_equal(region_grow(&region, region.reserved), STATUS_OK);
+        assert_int_equal(region_grow(&region, region.reserved + 1), STATUS_FULL);
+        region_fini(&region);
+        support_fail_at = 1;
+        support_fail_on = true;
+        support_calls = 0;
+        assert_int_equal(region_init(&region, &account, 10 * pages[i]), STATUS_NOMEM);
+        support_fail_at = 0;
+        support_fail_on = false;
+    }
+    support_page = 0;
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
 static void more_addresses_than_there_are_give_a_smaller_region(void **state) {
     (void)state;
     struct region region;
@@ -182,7 +209,7 @@ static void errno_is_left_as_it_was(void **state) {
     assert_int_equal(errno, 123);
     platform_release((void *)1, 1);
     assert_int_equal(errno, 123);
-    assert_false(platform_commit((void *)platform_page_size(), platform_page_size()));
+    assert_false(platform_commit((void *)1, platform_page_size()));
     assert_int_equal(errno, 123);
 }
 
@@ -195,6 +222,7 @@ int main(void) {
         cmocka_unit_test(a_region_that_cannot_grow_stays_as_it_was),
         cmocka_unit_test(a_refused_reservation_is_tried_again_with_half_the_size),
         cmocka_unit_test(a_region_may_be_smaller_than_a_step),
+        cmocka_unit_test(memory_comes_in_whole_pages_whatever_their_size),
         cmocka_unit_test(more_addresses_than_there_are_give_a_smaller_region),
         cmocka_unit_test(every_request_may_fail),
         cmocka_unit_test(errno_is_left_as_it_was),
