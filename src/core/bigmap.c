@@ -100,7 +100,7 @@ static void unlist(struct bigmap *map, const struct big *entry) {
 
 void bigmap_put(struct bigmap *map, uint64_t key, uint64_t size, uint32_t tally) {
     assert(has_room(map->count + 1, map->capacity) && tally <= TALLY_MASK);
-    size_t slot = empty_slot(map->entries, map->capacity, (uintptr_t)(key & ~BIG_WATCHED));
+    size_t slot = empty_slot(map->entries, map->capacity, big_key((uintptr_t)key));
     map->entries[slot] = (struct big){key, size_field(map, size) << TALLY_BITS | tally};
     map->count++;
 }
@@ -116,7 +116,8 @@ static struct big *find_from(const struct bigmap *map, uintptr_t address, size_t
 }
 
 struct big *bigmap_find(const struct bigmap *map, uintptr_t address) {
-    return find_from(map, address, bigmap_home(address, map->capacity));
+    uintptr_t known = big_key(address);
+    return find_from(map, known, bigmap_home(known, map->capacity));
 }
 
 struct big *bigmap_find_next(const struct bigmap *map, const struct big *entry) {

@@ -24,6 +24,11 @@ enum { TALLY_BITS = 28 };
 #define BIG_LISTED ((UINT64_C(1) << (64 - TALLY_BITS)) - BIG_LISTED_MOST)
 #define BIG_WATCHED (UINT64_C(1) << 63)
 
+/* Bit 63 is no part of an address: no program's memory has it set, but as a tag (aarch64 ignores the top eight
+ * bits: Android, HWASan), and then the address without it is the same memory. The other bits of a tag stay:
+ * whoever gives a block back names it as it was given out. */
+static inline uint64_t big_key(uintptr_t address) { return address & ~BIG_WATCHED; }
+
 struct big {
     uint64_t key;   /* 0: empty */
     uint64_t value; /* size << TALLY_BITS | tally */
@@ -43,7 +48,7 @@ void bigmap_fini(struct bigmap *map); /* also of a zeroed map */
 
 /* Makes room for one more block of this size: the only call that can fail. */
 nodiscard status bigmap_reserve(struct bigmap *map, uint64_t size);
-/* Adds an entry (room was reserved); does not look for one with the same address. */
+/* Adds an entry (room was reserved); does not look for one with the same address. `key`: big_key, or with BIG_WATCHED. */
 void bigmap_put(struct bigmap *map, uint64_t key, uint64_t size, uint32_t tally);
 /* The first entry of this address, or NULL; the one after it with the same address, or NULL. */
 struct big *bigmap_find(const struct bigmap *map, uintptr_t address);
@@ -62,9 +67,7 @@ static inline size_t bigmap_home(uintptr_t address, size_t capacity) {
 
 static inline bool big_is_listed(const struct big *entry) { return entry->value >> TALLY_BITS >= BIG_LISTED; }
 static inline uint32_t big_tally(const struct big *entry) { return (uint32_t)entry->value & TALLY_MASK; }
-static inline uintptr_t big_address(const struct big *entry) {
-    return (uintptr_t)(entry->key & ~BIG_WATCHED);
-}
+static inline uintptr_t big_address(const struct big *entry) { return big_key((uintptr_t)entry->key); }
 static inline void big_set_tally(struct big *entry, uint32_t tally) {
     entry->value = (entry->value & ~(uint64_t)TALLY_MASK) | tally;
 }

@@ -164,7 +164,7 @@ status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain
         bigmap_remove(&side->blocks, old);
     }
     gain(side, ledger, id, size);
-    bigmap_put(&side->blocks, address, size, id);
+    bigmap_put(&side->blocks, big_key(address), size, id);
     return STATUS_OK;
 }
 

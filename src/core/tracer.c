@@ -152,9 +152,9 @@ void tracer_release(struct tracer *tracer, uintptr_t start, uintptr_t end) {
 }
 
 /* An entry of the bigmap ends, and with it what we know of the code object that it may have been. */
-static void end_big(struct tracer *tracer, struct big *entry) {
+static void end_big(struct tracer *tracer, uintptr_t address, struct big *entry) {
     if (entry->key & BIG_WATCHED) {
-        codemap_forget(&tracer->codes, big_address(entry));
+        codemap_forget(&tracer->codes, address);
         tracer->generation++;
     }
     if (big_tally(entry) != 0)
@@ -175,7 +175,7 @@ out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
     }
     struct big *entry = find_big(tracer, address);
     if (entry != NULL)
-        end_big(tracer, entry);
+        end_big(tracer, address, entry);
     return entry != NULL;
 }
 
@@ -194,7 +194,7 @@ out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_
     if (slot != NULL)
         *slot = slot_make(tally, (uint32_t)-size & 15);
     else
-        bigmap_put(&tracer->big, address, size, tally);
+        bigmap_put(&tracer->big, big_key(address), size, tally);
 }
 
 out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally) {
@@ -330,7 +330,7 @@ void tracer_side_put_back(struct tracer *tracer, bool joint, uintptr_t address, 
         return;
     if (taken.run == tracer->run) {
         if (bigmap_reserve(&tracer->side.blocks, taken.size) == STATUS_OK) {
-            bigmap_put(&tracer->side.blocks, address, taken.size, taken.tally);
+            bigmap_put(&tracer->side.blocks, big_key(address), taken.size, taken.tally);
         } else {
             side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.tally, taken.size);
             tracer_count_lost(tracer);
