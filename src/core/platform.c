@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 size_t platform_page_size(void) {
@@ -37,6 +38,19 @@ void platform_release(void *start, size_t bytes) {
     int saved = errno;
     munmap(start, bytes);
     errno = saved;
+}
+
+/* x86 shows writes, and does reads, in their order; so there it is only the compiler that must keep it. */
+void platform_publish(void) {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#if !defined(__x86_64__) && defined(SYS_membarrier)
+    enum { GLOBAL = 1, PRIVATE_EXPEDITED = 8, REGISTER_PRIVATE_EXPEDITED = 16 }; /* linux/membarrier.h */
+    int saved = errno;
+    if (syscall(SYS_membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0 ||
+        syscall(SYS_membarrier, PRIVATE_EXPEDITED, 0, 0) != 0)
+        (void)syscall(SYS_membarrier, GLOBAL, 0, 0);
+    errno = saved;
+#endif
 }
 
 void lock_init(struct lock *lock, enum lock_rank rank) {

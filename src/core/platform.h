@@ -25,6 +25,12 @@ void platform_keep_small_pages(void *start, size_t bytes);
 /* Gives addresses and the memory behind them back. */
 void platform_release(void *start, size_t bytes);
 
+/* What this thread wrote before, every other thread sees once it sees something that is written afterwards, although that
+ * thread only reads, one after the other, with no barrier of its own. For what hot paths find through a pointer to a
+ * function that is set later. Microseconds, rarely milliseconds. An old kernel that cannot do it (before 4.3) leaves a
+ * fence on the writer's side alone. */
+void platform_publish(void);
+
 /* Locks, in the order in which they may be taken while another is held (lower first). Held for microseconds,
  * never while waiting for anything else, so any thread may take them inside a hook, with or without a GIL. */
 enum lock_rank { LOCK_SIDE, LOCK_PATHS };

@@ -527,6 +527,7 @@ bool hooks_install(void) {
         PyMem_GetAllocator(domain, &now);
         if (memcmp(&now, &below[domain], sizeof now) != 0) /* a late call may be reading it */
             below[domain] = now;
+        platform_publish(); /* a thread that finds the hook must find what is below it */
         PyMemAllocatorEx hook = ours[domain];
         hook.ctx = below[domain].ctx;
         PyMem_SetAllocator(domain, &hook);

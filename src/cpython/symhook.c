@@ -4,6 +4,8 @@
 #endif
 #include "symhook.h"
 
+#include "../core/platform.h"
+
 #include <elf.h>
 #include <link.h>
 #include <string.h>
@@ -31,7 +33,7 @@ struct module {
     const struct dl_phdr_info *info;
     const ElfW(Sym) * symbols;
     const char *names;
-    uintptr_t relro_start, relro_end; /* read-only after relocation */
+    uintptr_t relro_start, relro_end; /* whole pages, read-only after relocation */
 };
 
 static uintptr_t relocated(const struct dl_phdr_info *info, uintptr_t pointer) {
@@ -39,10 +41,19 @@ static uintptr_t relocated(const struct dl_phdr_info *info, uintptr_t pointer) {
     return pointer < info->dlpi_addr ? pointer + info->dlpi_addr : pointer;
 }
 
+static uintptr_t page_size(void) { return (uintptr_t)sysconf(_SC_PAGESIZE); }
+
+/* Loaders protect whole pages: of one that RELRO ends in, the rest is the program's data, which stays writable. Such a
+ * page there is where pages are larger than the linker thought (16 and 64 KiB on aarch64). */
+static void find_relro(struct module *module, uintptr_t start, size_t size) {
+    module->relro_start = start & ~(page_size() - 1);
+    module->relro_end = (start + size) & ~(page_size() - 1);
+}
+
 static bool make_writable(const struct module *module, uintptr_t slot, bool writable) {
     if (slot < module->relro_start || slot >= module->relro_end)
         return true;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t page = page_size();
     void *start = (void *)(slot & ~(page - 1));
     return mprotect(start, page, writable ? PROT_READ | PROT_WRITE : PROT_READ) == 0;
 }
@@ -123,10 +134,8 @@ static int change_module(struct dl_phdr_info *info, size_t size, void *context) 
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
         if (header->p_type == PT_DYNAMIC)
             dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + header->p_vaddr);
-        if (header->p_type == PT_GNU_RELRO) {
-            module.relro_start = info->dlpi_addr + header->p_vaddr;
-            module.relro_end = module.relro_start + header->p_memsz;
-        }
+        if (header->p_type == PT_GNU_RELRO)
+            find_relro(&module, info->dlpi_addr + header->p_vaddr, header->p_memsz);
     }
     /* The kernel's own module has no slots, and its dynamic section is not relocated. */
     if (dynamic != NULL && (info->dlpi_name == NULL || strstr(info->dlpi_name, "linux-vdso") == NULL))
@@ -136,6 +145,7 @@ static int change_module(struct dl_phdr_info *info, size_t size, void *context) 
 
 size_t symhook_apply(const struct symhook *hooks, size_t count, const char *except) {
     struct change change = {hooks, count, except, false, 0};
+    platform_publish(); /* a thread that is sent to a replacement must find what that needs */
     dl_iterate_phdr(change_module, &change);
     return change.changed;
 }

@@ -6,7 +6,8 @@
  * from another module, or from itself where it was built without -fno-semantic-interposition; we change the slots and
  * nothing else. Calls bound at link time have no slot, and are not seen.
  *
- * Owns nothing. With the GIL; other threads may be running through the slots meanwhile: a slot is written in one go.
+ * Owns nothing. With the GIL; other threads may be running through the slots meanwhile: a slot is written in one go,
+ * and they then see all that was written before symhook_apply.
  */
 #ifndef MEMTALLY_SYMHOOK_H
 #define MEMTALLY_SYMHOOK_H
