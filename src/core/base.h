@@ -16,6 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if UINTPTR_MAX < UINT64_MAX
+#error "memtally needs a system with 64-bit addresses"
+#endif
+
 typedef enum {
     STATUS_OK = 0,
     STATUS_NOMEM,   /* the system gave no memory; the structure is unchanged */
