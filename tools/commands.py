@@ -5,6 +5,7 @@ import shlex
 import sys
 
 import core_tests
+import cross
 import environment
 import fuzz
 import lint
@@ -24,7 +25,7 @@ def test() -> int:
     """Runs every test there is; the last line counts them all."""
     environment.prepare("test")
     counts = Counts()
-    counts += core_tests.run("plain")
+    counts += core_tests.run(core_tests.PLAIN)
     counts += python_tests.run()
     return counts.close()
 
@@ -34,7 +35,7 @@ def core() -> int:
     with environment.locked():
         environment.make_venv()
         environment.require("build")
-    return core_tests.run("plain").close()
+    return core_tests.run(core_tests.PLAIN).close()
 
 
 def sanitize() -> int:
@@ -43,9 +44,17 @@ def sanitize() -> int:
         environment.make_venv()
         environment.require("build")
     counts = Counts()
-    for variant in ("asan", "tsan"):
+    for variant in core_tests.SANITIZERS:
         counts += core_tests.run(variant)
     return counts.close()
+
+
+def test_elsewhere() -> int:
+    """Runs the core's tests for another machine and another C library."""
+    with environment.locked():
+        environment.make_venv()
+        environment.require("build")
+    return cross.run().close()
 
 
 def look_for_crashes() -> int:
@@ -73,7 +82,7 @@ def reformat() -> int:
 
 
 def archive() -> int:
-    """Builds a source archive and tries what it installs."""
+    """Builds a source archive and a wheel, and tries what they install."""
     environment.prepare("package")
     return package.run().close()
 
@@ -122,6 +131,7 @@ COMMANDS = {
     "test": test,
     "core": core,
     "sanitize": sanitize,
+    "cross": test_elsewhere,
     "fuzz": look_for_crashes,
     "lint": check,
     "format": reformat,

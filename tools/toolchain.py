@@ -118,7 +118,7 @@ def may_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def apt_install(package: str) -> bool:
+def apt_install(package: str, *, recommended: bool = True) -> bool:
     """Installs a Debian package where that is allowed; otherwise names the command that does it."""
     command = f"apt-get install {package}"
     if not may_install():
@@ -127,7 +127,8 @@ def apt_install(package: str) -> bool:
     say(f"  {package} is missing, installing it")
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     quietly("apt-get update", ["apt-get", "update"], log="apt-update", env=env)
-    code = quietly(command, ["apt-get", "install", "-y", package], log="apt-install", env=env)
+    words = ["apt-get", "install", "-y", *([] if recommended else ["--no-install-recommends"]), package]
+    code = quietly(command, words, log="apt-install", env=env)
     if code != 0:
         show_failure(command, code, "apt-install")
     return code == 0
