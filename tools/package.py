@@ -1,7 +1,8 @@
 """`make package`: what a user gets.
 
-A source archive is built, installed in a clean environment and tried, and so is the source folder itself. pip
-fetches the build tools as it does for anyone.
+A source archive is built, installed in a clean environment and tried, and so is the source folder itself:
+pip fetches the build tools as it does for anyone. Then a wheel is made of the archive: auditwheel says
+which systems it is for, and it is installed without anything else at hand.
 """
 
 import pathlib
@@ -12,20 +13,8 @@ import tempfile
 import environment
 from steps import ROOT, Counts, Failed, say, step
 
-TRY = """
-import pathlib, sysconfig, memtally
-memtally.start()
-block = bytearray(1 << 20)
-snapshot = memtally.take_snapshot()
-assert memtally.get_object_traceback(block) is not None
-assert any(statistic.size >= 1 << 20 for statistic in snapshot.statistics("lineno"))
-folder = pathlib.Path(memtally.__file__).parent
-assert folder.parent == pathlib.Path(sysconfig.get_path("platlib")), folder
-for name in ("py.typed", "_core.pyi"):
-    assert (folder / name).is_file(), name
-assert (folder.parent / "memtally-startup.pth").is_file()
-"""
-TRY_STARTUP = "import memtally; assert memtally.is_tracing() and memtally.get_traceback_limit() == 3"
+TRY = ROOT / "tools" / "try_installed.py"
+CHECK_WHEEL = ROOT / "tools" / "check_wheel.py"
 
 
 def version() -> str:
@@ -34,28 +23,35 @@ def version() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def attempts(folder: pathlib.Path) -> list[tuple[str, list[str]]]:
-    """The checks, in order: what each shows, and its command.
+Checks = list[tuple[str, list[str]]]
 
-    None of them runs in the source folder, so what is imported is what was installed.
-    """
-    made = folder / "dist"
-    build = [environment.PYTHON, "-m", "build", "--sdist", "--outdir", str(made), str(ROOT)]
-    checks = [("building the source archive", build)]
-    for name, source in (
-        ("the source archive", made / f"memtally-{version()}.tar.gz"),
-        ("the source folder", ROOT),
-    ):
-        place = folder / name.split()[-1]
-        python = str(place / "bin" / "python")
-        checks += [
-            (f"making an environment for {name}", [sys.executable, "-m", "venv", str(place)]),
-            (f"installing {name}", [python, "-m", "pip", "install", str(source)]),
-            (f"tracing with {name}", [python, "-c", TRY]),
-            (f"tracing from the start with {name}", [python, "-X", "memtally=3", "-c", TRY_STARTUP]),
-            (f"the command of {name}", [str(place / "bin" / "memtally"), "--help"]),
-        ]
-    return checks
+
+def trials(name: str, folder: pathlib.Path, what: list[str]) -> Checks:
+    """The checks of one thing that pip can install (`what`), in an environment of its own."""
+    place = folder / name.split()[-1]
+    python = str(place / "bin" / "python")
+    return [
+        (f"making an environment for {name}", [sys.executable, "-m", "venv", str(place)]),
+        (f"installing {name}", [python, "-m", "pip", "install", *what]),
+        (f"tracing with {name}", [python, str(TRY)]),
+        (f"the command of {name}", [str(place / "bin" / "memtally"), "--help"]),
+    ]
+
+
+def attempts(folder: pathlib.Path) -> Checks:
+    """The checks, in order: what each shows, and its command. None of them runs in the source folder."""
+    made, wheels, tagged = (str(folder / name) for name in ("dist", "wheels", "tagged"))
+    archive = f"{made}/memtally-{version()}.tar.gz"
+    build = [environment.PYTHON, "-m", "build", "--sdist", "--outdir", made, str(ROOT)]
+    pack = [*environment.PIP[:-1], "wheel", "--no-deps", "--wheel-dir", wheels, archive]
+    return [
+        ("building the source archive", build),
+        *trials("the source archive", folder, [archive]),
+        *trials("the source folder", folder, [str(ROOT)]),
+        ("building the wheel", pack),
+        ("looking which systems the wheel is for", [environment.PYTHON, str(CHECK_WHEEL), wheels, tagged]),
+        *trials("the wheel", folder, ["--no-index", "--find-links", tagged, "memtally"]),
+    ]
 
 
 def run() -> Counts:
@@ -68,5 +64,6 @@ def run() -> Counts:
                 counts.passed += 1
             except Failed:
                 counts.failed += 1
+        say("\n".join(f"package: {path.name}" for path in pathlib.Path(name, "tagged").glob("*.whl")))
     say(f"package: {counts}")
     return counts
