@@ -6,14 +6,24 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line (sys.argv's, if ARGV is None) and return the exit status."""
-    from memtally.commands import build_parser
+    try:
+        from memtally.commands import build_parser
 
-    parser = build_parser()
-    options = parser.parse_args(sys.argv[1:] if argv is None else argv)
-    if options.execute is None:
-        parser.print_help()
+        parser = build_parser()
+        options = parser.parse_args(sys.argv[1:] if argv is None else argv)
+        if options.execute is None:
+            parser.print_help()
+            return 0
+        return int(options.execute(options))
+    except KeyboardInterrupt:
+        from memtally.commands import output
+
+        return output.interrupted()
+    except BrokenPipeError:  # `| head` has seen enough
+        from memtally.commands import output
+
+        output.forget()
         return 0
-    return int(options.execute(options))
 
 
 if __name__ == "__main__":

@@ -55,11 +55,18 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         fail(f"{message} (try: {self.prog} --help)", USAGE_ERROR)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help goes where a command's output goes, so that a closed pipe is no error here either."""
+        from memtally.commands.output import show
+
+        show(message)
+
 
 def fail(message: str, status: int) -> NoReturn:
     """Say one line on stderr and leave with STATUS."""
     if sys.stderr:
-        print(f"memtally: {message}", file=sys.stderr)
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)  # as names of files are
+        print(f"memtally: {line}", file=sys.stderr)
     sys.exit(status)
 
 
