@@ -6,6 +6,8 @@ For the main thread of a command, which owns stdout.
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from memtally.commands.files import cannot
 
@@ -26,6 +28,24 @@ def show(text: str) -> None:
             reconfigure(errors="backslashreplace")
         sys.stdout.write(text)
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        forget()
+        cannot("write", "the output", error)
+
+
+@contextlib.contextmanager
+def binary() -> Iterator[BinaryIO]:
+    """Stdout for bytes; leave where it takes no more. BrokenPipeError as in `show`."""
+    try:
+        if sys.stdout is None:
+            with open(os.devnull, "wb") as nowhere:
+                yield nowhere
+        else:
+            sys.stdout.flush()
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -9,70 +9,40 @@ imports only what has been there since the start (and unicodedata), and reads so
 
 import os
 import sys
-import unicodedata
+
+from memtally.reports.grid import BOLD, WORD_HEADINGS, Style, align, printable
+from memtally.reports.grid import style_of as style_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import TextIO
+    from collections.abc import Sequence
 
     from memtally import Frame, Statistic
 
 LIMIT = 10
 """Rows in a table; what the others hold together is the last row."""
-ONE_LINE = 120
-"""Columns a terminal needs for place, function and source side by side."""
-HEADINGS = ("bytes", "share", "blocks", "average", "place", "function", "source")
-LONGEST = 200
-"""Characters of a name or a source line that are shown, even where the width does not matter."""
-NUMBERS = 4
-"""How many of the columns are numbers; these never get shortened."""
-
-
-class Style:
-    """How to write a table: in WIDTH columns (None: as wide as it gets), with or without COLOUR."""
-
-    def __init__(self, width: int | None = None, colour: bool = False) -> None:
-        self.width = width
-        self.colour = colour
-
-    def paint(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
-
-
-BOLD, DIM = "1", "2"
-
-
-def style_of(stream: "TextIO") -> Style:
-    """The style that fits STREAM and the environment (COLUMNS, NO_COLOR, TERM)."""
-    if not stream.isatty():
-        return Style()
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() else 0
-    if width == 0:
-        try:
-            width = os.get_terminal_size(stream.fileno()).columns or 80
-        except OSError:
-            width = 80
-    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-    return Style(max(width, 40), colour)
+LONGEST_FILE = 1 << 24
+"""Bytes of a source file that is still read for its lines."""
+NOWHERE = {"<unknown>": "(no Python frame)", "<forgotten>": "(forgotten call paths)"}
+"""Files that are none: what C code allocated on its own, and call paths that were added up."""
+HEADINGS = ("bytes", "share", "blocks", "average", *WORD_HEADINGS)
 
 
 def lines(title: str, statistics: "Sequence[Statistic]", style: Style) -> list[str]:
     """The table of the first LIMIT of STATISTICS (by line, largest first), as lines without newlines."""
     size = sum(row.size for row in statistics)
     count = sum(row.count for row in statistics)
-    heading = f"{title}, {size_text(size)} in {_plural(count, 'block')}"
+    heading = f"{title}, {size_text(size)} in {plural(count, 'block')}"
     if not statistics:
         return [style.paint(BOLD, heading)]
     files: dict[str, list[bytes]] = {}
     rows = [HEADINGS, *(_cells(row, size, files) for row in statistics[:LIMIT])]
     others = statistics[LIMIT:]
     if others:
-        rest = _plural(len(others), "other line")
+        rest = plural(len(others), "other line")
         rest_size, rest_count = sum(row.size for row in others), sum(row.count for row in others)
-        rows.append((*_number_cells(rest_size, rest_count, size), f"({rest})", "", ""))
-    return [style.paint(BOLD, heading), *_align(rows, style)]
+        rows.append((*number_cells(rest_size, rest_count, size), f"({rest})", "", ""))
+    return [style.paint(BOLD, heading), *align(rows, style)]
 
 
 def size_text(size: float) -> str:
@@ -86,17 +56,22 @@ def size_text(size: float) -> str:
     return f"{size / 1024:,.1f} TiB"
 
 
-def _plural(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
+    """With the noun in its plural form: "1,234 blocks"."""
     return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def _cells(row: "Statistic", total: int, files: "dict[str, list[bytes]]") -> tuple[str, ...]:
-    frame = row.traceback[0]
-    words = (_place(frame), frame.function or "", _source(frame, files))
-    return (*_number_cells(row.size, row.count, total), *map(_printable, words))
+    return (*number_cells(row.size, row.count, total), *frame_cells(row.traceback[0], files))
 
 
-def _number_cells(size: int, count: int, total: int) -> tuple[str, ...]:
+def frame_cells(frame: "Frame", files: "dict[str, list[bytes]]") -> tuple[str, str, str]:
+    """Place, function and source line of FRAME; FILES keeps what was read, by name."""
+    return (printable(place(frame)), printable(frame.function or ""), printable(_source(frame, files)))
+
+
+def number_cells(size: int, count: int, total: int) -> tuple[str, ...]:
+    """Bytes, share of TOTAL, blocks, average."""
     return size_text(size), f"{size / (total or 1):.1%}", f"{count:,}", size_text(size / (count or 1))
 
 
@@ -107,17 +82,22 @@ def _real_name(filename: str) -> str:
     return filename
 
 
-def _place(frame: "Frame") -> str:
-    """File and line, the file as an import would find it: without the folder on sys.path that it lies in."""
-    if frame.filename == "<unknown>":
-        return "(no Python frame)"
+def place(frame: "Frame") -> str:
+    """File and line."""
+    name = file_name(frame)
+    return name if frame.filename in NOWHERE else f"{name}:{frame.lineno}"
+
+
+def file_name(frame: "Frame") -> str:
+    """The file as an import would find it: without the folder on sys.path that it lies in."""
+    if frame.filename in NOWHERE:
+        return NOWHERE[frame.filename]
     name = _real_name(frame.filename)
     folders = [path for path in [os.path.dirname(os.__file__), *sys.path] if isinstance(path, str) and path]
     for folder in sorted(folders, key=len, reverse=True):
         if name.startswith(folder.rstrip(os.sep) + os.sep):
-            name = name[len(folder.rstrip(os.sep)) + 1 :]
-            break
-    return f"{name}:{frame.lineno}"
+            return name[len(folder.rstrip(os.sep)) + 1 :]
+    return name
 
 
 def _source(frame: "Frame", files: "dict[str, list[bytes]]") -> str:
@@ -140,7 +120,10 @@ def _read(name: str) -> bytes:
     folders = ["", *(path for path in sys.path if isinstance(path, str) and not os.path.isabs(name))]
     for folder in folders:
         try:
-            with open(os.path.join(folder, name), "rb") as file:
+            path = os.path.join(folder, name)
+            if not os.path.isfile(path) or not 0 < os.path.getsize(path) <= LONGEST_FILE:
+                continue  # who made a snapshot file may have put the name of a pipe or a device in it
+            with open(path, "rb") as file:
                 return file.read()
         except (OSError, ValueError):
             continue
@@ -161,61 +144,3 @@ def _encoding(content: "Sequence[bytes]") -> str:
         if comment.lstrip().startswith(b"#") and rest[:1] in (b":", b"="):
             return "".join(rest[1:].decode("ascii", "replace").split()[:1]) or "utf-8"
     return "utf-8"
-
-
-def _printable(text: str) -> str:
-    """TEXT as it may go to a terminal: names and source lines can hold control characters, or a megabyte."""
-    if len(text) > LONGEST:
-        text = text[: LONGEST - 3] + "..."
-    return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
-
-
-def _align(rows: list[tuple[str, ...]], style: Style) -> "Iterable[str]":
-    widths = [max(_columns(row[i]) for row in rows) for i in range(len(HEADINGS))]
-    indent = sum(widths[:NUMBERS]) + 2 * NUMBERS
-    below = style.width is not None and style.width < ONE_LINE
-    if style.width is not None:
-        _squeeze(widths, max(style.width - indent, 24), below)
-    for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row[:NUMBERS], widths[:NUMBERS], strict=True)]
-        for column in (NUMBERS, NUMBERS + 1):
-            cells.append(_fit(row[column], widths[column], keep_end=True))
-        head = "  ".join(cells)
-        source = _fit(row[-1], widths[-1], keep_end=False).rstrip()
-        if row is HEADINGS:
-            yield style.paint(DIM, head.rstrip() if below else f"{head}  {source}")
-        elif not source:
-            yield head.rstrip()
-        elif below:
-            yield head.rstrip()
-            yield " " * indent + style.paint(DIM, source)
-        else:
-            yield f"{head}  {style.paint(DIM, source)}"
-
-
-def _squeeze(widths: list[int], room: int, below: bool) -> None:
-    """Shrink the columns of words in WIDTHS to ROOM; BELOW, the source line has the room for itself."""
-    place, function, source = range(NUMBERS, NUMBERS + 3)
-    most = room - 2 if below else room * 11 // 20
-    if widths[place] + widths[function] > most:
-        widths[function] = max(min(widths[function], most * 2 // 5), most - widths[place])
-        widths[place] = most - widths[function]
-    left = room if below else room - widths[place] - widths[function] - 4
-    widths[source] = min(widths[source], left)
-
-
-def _columns(text: str) -> int:
-    """How many columns of a terminal TEXT takes."""
-    if text.isascii():
-        return len(text)
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
-
-
-def _fit(text: str, width: int, keep_end: bool) -> str:
-    """TEXT in exactly WIDTH columns: filled with blanks, or cut with "..." at its start or its end."""
-    if _columns(text) > width:
-        text = text[-width:] if keep_end else text[:width]
-        while _columns(text) > max(width - 3, 0):
-            text = text[1:] if keep_end else text[:-1]
-        text = "..." + text if keep_end else text + "..."
-    return text + " " * (width - _columns(text))

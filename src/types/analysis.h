@@ -35,6 +35,12 @@ PyObject *snapshot_tree(PyObject *self, PyObject *unused);
 extern const char tree_doc[];
 extern PyType_Spec branch_spec;
 
+/* --- export.c: for the commands: other tools' formats, and how many blocks of which size --- */
+
+PyObject *snapshot_export(PyObject *self, PyObject *args);
+PyObject *snapshot_block_sizes(PyObject *self, PyObject *unused);
+extern const char export_doc[], block_sizes_doc[];
+
 /* --- combine.c: several snapshots as one, and differences --- */
 
 PyObject *snapshot_merge(PyObject *type, PyObject *mapping);

@@ -151,11 +151,18 @@ PyObject *dump_bytes(struct traces *traces); /* whose columns are read */
 /* All views in the bytes, read and checked; `view`: the one that they are of. ValueError. `state` may be NULL: then an
  * exception is set. */
 struct views *load_bytes(struct state *state, PyObject *bytes, enum view *view);
-int is_stream(PyObject *file,
-              const char *method); /* 1: no path, but has read() or write(); 0; -1: exception */
-bool interrupted(void);            /* without the GIL: a signal came; has its handler raised? */
+bool interrupted(void); /* without the GIL: a signal came; has its handler raised? */
 PyObject *snapshot_dump(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *snapshot_load(PyObject *type, PyObject *args, PyObject *kwargs);
+
+/* --- streams.c --- */
+
+int is_stream(PyObject *file,
+              const char *method); /* 1: no path, but has read() or write(); 0; -1: exception */
+/* Calls `write` without the GIL, with a sink that hands the bytes to write() of `object`. 0, -1. */
+typedef status (*stream_writer)(const void *what, status (*sink)(void *, const void *, size_t),
+                                void *context);
+int stream_out(PyObject *object, stream_writer write, const void *what);
 
 /* --- filter.c, matching.c --- */
 

@@ -437,6 +437,8 @@ PyDoc_STRVAR(
 
 static PyMethodDef snapshot_methods[] = {
     {"tree", snapshot_tree, METH_NOARGS, tree_doc},
+    {"block_sizes", snapshot_block_sizes, METH_NOARGS, block_sizes_doc},
+    {"_export", snapshot_export, METH_VARARGS, export_doc},
     {"merge", snapshot_merge, METH_O | METH_CLASS, merge_doc},
     {"process", snapshot_process, METH_O, process_doc},
     {"to_tracemalloc", snapshot_to_tracemalloc, METH_NOARGS, to_tracemalloc_doc},

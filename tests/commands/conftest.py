@@ -9,9 +9,14 @@ import re
 import subprocess
 import sys
 import textwrap
+import typing
 from collections.abc import Sequence
 
 import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # for commanding
+
+import commanding
 
 RUN = (sys.executable, "-m", "memtally", "run")
 PLAIN = (sys.executable,)
@@ -103,3 +108,14 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def workshop(tmp_path: pathlib.Path) -> Workshop:
     return Workshop(tmp_path)
+
+
+@pytest.fixture
+def desk(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: typing.Any
+) -> commanding.Desk:
+    """A folder of its own, which is the current one, with a snapshot called good.snap."""
+    monkeypatch.chdir(tmp_path)
+    desk = commanding.Desk(tmp_path, capsysbinary)
+    desk.save("good.snap", commanding.lines(a1=100, b2=50))
+    return desk

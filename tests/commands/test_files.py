@@ -58,15 +58,6 @@ def test_damage_anywhere_in_a_file_is_found_at_once(folder, capsys, load):
         assert leaving(capsys, load, "bad")[1] == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_one_line_and_status_1(folder, capsys):
-    os.chmod("good.snap", 0)
-    assert leaving(capsys, files.load, "good.snap") == (
-        "memtally: cannot read good.snap: permission denied\n",
-        1,
-    )
-
-
 def test_a_view_that_a_file_has_not_is_one_line_and_status_1(folder, capsys):
     line, status = leaving(capsys, files.load, "good.snap", "peak")
     assert line == "memtally: cannot read good.snap: this snapshot has no view 'peak'; it has 'live'\n"

@@ -1,0 +1,135 @@
+"""`memtally top`: what holds the most memory in a snapshot, as a table, as JSON or as CSV."""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import memtally
+from memtally.commands import Parser, choosing, machine, output, progress
+from memtally.reports import grid, table
+
+HELP = "show what holds the most memory in a snapshot"
+DESCRIPTION = """\
+Show which lines (functions, files, ways through the program) hold the most
+memory in a snapshot, the largest first.
+"""
+EPILOG = """\
+examples:
+  memtally top a.snap                            the ten largest lines
+  memtally top a.snap --view peak --by traceback with all callers, at the peak
+  memtally top a.snap --by function --cumulative with all that they call
+  memtally top a.snap --exclude '<frozen *' --limit 0 --csv > lines.csv
+
+exit status:
+  0 fine   1 the file cannot be read   2 wrong command line   130 Ctrl-C
+"""
+
+CALLERS = 12
+"""How many callers of a traceback the table shows."""
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a snapshot, of memtally or of the standard module")
+    choosing.add_view(parser)
+    choosing.add_key(parser)
+    choosing.add_limit(parser)
+    choosing.add_filters(parser)
+    choosing.add_machine_formats(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    choosing.check_key("top", options)
+    snapshot = choosing.chosen(options.file, options)
+    with progress.saying("adding up"):
+        rows = snapshot.statistics(choosing.KEYS[options.by], options.cumulative)
+        whole = total(snapshot)
+    shown = rows[: options.limit or None]
+    if options.json:
+        output.show(_json(options, snapshot.view_name, whole, rows, shown))
+    elif options.csv:
+        head = ("size", "count", *machine.key_names(options.by))
+        cells = ((row.size, row.count, *machine.key_cells(row.traceback, options.by)) for row in shown)
+        machine.show_csv(head, cells)
+    else:
+        output.show(_table(options, snapshot.view_name, whole, rows, shown))
+    return 0
+
+
+def total(snapshot: memtally.Snapshot) -> tuple[int, int]:
+    """Bytes and blocks of the whole snapshot."""
+    domains = snapshot.statistics("domain")
+    return sum(row.size for row in domains), sum(row.count for row in domains)
+
+
+def _json(
+    options: argparse.Namespace,
+    view: str,
+    whole: tuple[int, int],
+    rows: Sequence[memtally.Statistic],
+    shown: Sequence[memtally.Statistic],
+) -> str:
+    report: dict[str, Any] = {"file": options.file, "view": view, "by": options.by}
+    report["cumulative"] = options.cumulative
+    report["size"], report["count"] = whole
+    report["rows"] = [
+        {"size": row.size, "count": row.count, **machine.key_fields(row.traceback, options.by)}
+        for row in shown
+    ]
+    report["more_rows"] = len(rows) - len(shown)
+    return machine.json_text(report)
+
+
+def _table(
+    options: argparse.Namespace,
+    view: str,
+    whole: tuple[int, int],
+    rows: Sequence[memtally.Statistic],
+    shown: Sequence[memtally.Statistic],
+) -> str:
+    style = grid.style_of(sys.stdout) if sys.stdout else grid.Style()
+    size, count = whole
+    title = f"{TITLES[view]}: {table.size_text(size)} in {table.plural(count, 'block')}"
+    cells: list[tuple[str, ...]] = [table.HEADINGS]
+    sources: dict[str, list[bytes]] = {}
+    for row in shown:
+        words = word_cells(row.traceback, options.by, sources)
+        cells.append((*table.number_cells(row.size, row.count, size), *next(words)))
+        cells += [("", "", "", "", *more) for more in words]
+    rest = len(rows) - len(shown)
+    if rest and options.cumulative:
+        cells.append(("", "", "", "", f"({table.plural(rest, f'other {options.by}')})", "", ""))
+    elif rest:
+        left = size - sum(row.size for row in shown), count - sum(row.count for row in shown)
+        others = f"({table.plural(rest, f'other {options.by}')})"
+        cells.append((*table.number_cells(*left, size), others, "", ""))
+    lines = grid.align(cells, style) if rows else ()
+    return "".join(f"{line}\n" for line in (style.paint(grid.BOLD, title), *lines))
+
+
+TITLES = {"live": "live", "peak": "at the peak", "total": "allocated in total"}
+
+
+def word_cells(
+    traceback: memtally.Traceback, by: str, sources: dict[str, list[bytes]]
+) -> Iterator[tuple[str, str, str]]:
+    """Place, function and source of what a row is about; then, by traceback, of its callers."""
+    if not traceback:
+        yield "(no frames)", "", ""
+        return
+    place, function, source = table.frame_cells(traceback[-1], sources)
+    if by == "line":
+        yield place, function, source
+    elif by == "traceback":
+        yield place, function, source
+        for frame in itertools.islice(reversed(traceback), 1, 1 + CALLERS):
+            yield table.frame_cells(frame, sources)
+        if len(traceback) > 1 + CALLERS:
+            yield f"({table.plural(len(traceback) - 1 - CALLERS, 'more caller')})", "", ""
+    elif by == "function":
+        yield place, function, ""
+    elif by == "file":
+        yield grid.printable(table.file_name(traceback[-1])), "", ""
+    else:
+        yield grid.printable(traceback[-1].filename), "", ""
