@@ -1,9 +1,8 @@
 """`memtally leaks`: what holds more memory in every snapshot of a series than in the one before."""
 
 import argparse
-import itertools
+import os
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import memtally
@@ -32,6 +31,10 @@ exit status:
 
 FEWEST = 3
 """Snapshots below which "in every step" says nothing."""
+MOST_COLUMNS = 5
+"""Snapshots whose sizes are all in the table; of more, the first and the last are."""
+SHORT = 16
+"""Characters of a file's name above its column."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -50,22 +53,23 @@ def execute(options: argparse.Namespace) -> int:
         fail(f"leaks: at least {FEWEST} snapshots, please (of two: memtally diff OLD NEW)", USAGE_ERROR)
     series = _in_order(options)
     with progress.saying("comparing"):
-        rows = _growing(series, options)
-    shown = rows[: options.limit or None]
+        key = choosing.KEYS[options.by]
+        found = series[-1]._growing(series[:-1], key, options.cumulative, options.limit)
     if options.json:
-        output.show(_json(options, rows, shown))
+        output.show(_json(options, *found))
     elif options.csv:
-        head = ("growth", *machine.key_names(options.by), *(f"size_{i}" for i in range(1, len(series) + 1)))
+        head = ("growth", *machine.key_names(options.by), *(f"size_{i + 1}" for i in range(len(series))))
         cells = (
-            (sizes[-1] - sizes[0], *machine.key_cells(trace, options.by), *sizes) for trace, sizes in shown
+            (sizes[-1] - sizes[0], *machine.key_cells(row.traceback, options.by), *sizes)
+            for row, sizes in found[2]
         )
         machine.show_csv(head, cells)
     else:
-        output.show(_table(options, rows, shown))
+        output.show(_table(options, *found))
     return 0
 
 
-Row = tuple[memtally.Traceback, list[int]]
+Rows = list[tuple[memtally.Statistic, list[int]]]
 """What grows, and its bytes in each snapshot."""
 
 
@@ -83,53 +87,34 @@ def _in_order(options: argparse.Namespace) -> list[memtally.Snapshot]:
     return series
 
 
-def _growing(series: Sequence[memtally.Snapshot], options: argparse.Namespace) -> list[Row]:
-    """What grows in every step, the largest growth first; what is not there yet has no bytes."""
-    growing: dict[object, Row] = {}
-    for step, (old, new) in enumerate(itertools.pairwise(series)):
-        before, growing = growing, {}
-        for change in new.compare_to(old, choosing.KEYS[options.by], options.cumulative):
-            key = _key(change.traceback, options.by) if change.size_diff > 0 else None
-            if key is not None and (step == 0 or key in before):
-                _, sizes = before.get(key, (None, [change.size - change.size_diff]))
-                growing[key] = change.traceback, [*sizes, change.size]
-    return sorted(growing.values(), key=lambda row: row[1][0] - row[1][-1])
-
-
-def _key(traceback: memtally.Traceback, by: str) -> object:
-    """What is the same in all snapshots: a function may have another first line in each."""
-    if by == "function" and traceback:
-        return traceback[-1].filename, traceback[-1].function
-    return traceback
-
-
-def _json(options: argparse.Namespace, rows: Sequence[Row], shown: Sequence[Row]) -> str:
+def _json(options: argparse.Namespace, count: int, growth: int, rows: Rows) -> str:
     report: dict[str, Any] = {"files": options.files, "view": options.view, "by": options.by}
     report["cumulative"] = options.cumulative
+    report["growth"] = growth
     report["rows"] = [
-        {"growth": sizes[-1] - sizes[0], "sizes": sizes, **machine.key_fields(traceback, options.by)}
-        for traceback, sizes in shown
+        {"growth": sizes[-1] - sizes[0], "sizes": sizes, **machine.key_fields(row.traceback, options.by)}
+        for row, sizes in rows
     ]
-    report["more_rows"] = len(rows) - len(shown)
+    report["more_rows"] = count - len(rows)
     return machine.json_text(report)
 
 
-def _table(options: argparse.Namespace, rows: Sequence[Row], shown: Sequence[Row]) -> str:
+def _table(options: argparse.Namespace, count: int, growth: int, rows: Rows) -> str:
     style = grid.style_of(sys.stdout) if sys.stdout else grid.Style()
-    grown = sum(sizes[-1] - sizes[0] for _, sizes in rows)
-    steps = len(options.files) - 1
-    what = f"{table.plural(len(rows), options.by)} grew" if rows else f"no {options.by} grew"
-    by = "" if options.cumulative or not rows else f", {signed_size(grown)} in all"
-    title = f"{what} in each of {steps} steps{by} ({options.view}; {options.files[0]} to {options.files[-1]})"
-    cells: list[tuple[str, ...]] = [("growth", *(str(i + 1) for i in range(steps + 1)), *grid.WORD_HEADINGS)]
+    columns = range(len(options.files)) if len(options.files) <= MOST_COLUMNS else (0, -1)
+    what = f"{table.plural(count, options.by)} grew" if count else f"no {options.by} grew"
+    by = "" if options.cumulative or not count else f", {signed_size(growth)} in all"
+    title = f"{options.view}: {what} in each of {table.plural(len(options.files) - 1, 'step')}{by}"
+    heads = [f"in {grid.printable(os.path.basename(options.files[i]))[-SHORT:]}" for i in columns]
+    cells: list[tuple[str, ...]] = [("growth", *heads, *grid.WORD_HEADINGS)]
     sources: dict[str, list[bytes]] = {}
-    for traceback, sizes in shown:
-        words = word_cells(traceback, options.by, sources)
-        figures = signed_size(sizes[-1] - sizes[0]), *map(table.size_text, sizes)
+    for row, sizes in rows:
+        words = word_cells(row.traceback, options.by, sources)
+        figures = signed_size(sizes[-1] - sizes[0]), *(table.size_text(sizes[i]) for i in columns)
         cells.append((*figures, *next(words)))
         cells += [(*[""] * len(figures), *more) for more in words]
-    rest = len(rows) - len(shown)
-    if rest:
-        cells.append((*[""] * (steps + 2), f"({table.plural(rest, f'other {options.by}')})", "", ""))
+    if count > len(rows):
+        rest = f"({table.plural(count - len(rows), f'other {options.by}')})"
+        cells.append((*[""] * (1 + len(columns)), rest, "", ""))
     lines = grid.align(cells, style) if rows else ()
     return "".join(f"{line}\n" for line in (style.paint(grid.BOLD, title), *lines))

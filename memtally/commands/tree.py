@@ -1,6 +1,7 @@
 """`memtally tree`: who calls what allocates, as an indented tree, cut where it holds too little to matter."""
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator
 
@@ -55,19 +56,13 @@ def execute(options: argparse.Namespace) -> int:
         f"{TITLES[snapshot.view_name]}: {table.size_text(root.size)} in {table.plural(root.count, 'block')}"
     )
     output.show(style.paint(grid.BOLD, title) + "\n")
-    rows: list[tuple[str, ...]] = [HEADINGS]
-    for row in _rows(root, options.cut / 100 * root.size):
-        rows.append(row)
-        if len(rows) > AT_ONCE:
-            _show(rows, style)
-            rows = [HEADINGS]
-    _show(rows, style)
+    rows = _rows(root, options.cut / 100 * root.size)
+    heads = 0  # lines that the first part has and the others have not
+    while part := list(itertools.islice(rows, AT_ONCE)):
+        lines = list(grid.align([HEADINGS, *part], style))
+        output.show("".join(f"{line}\n" for line in lines[heads:]))
+        heads = 1
     return 0
-
-
-def _show(rows: list[tuple[str, ...]], style: grid.Style) -> None:
-    if len(rows) > 1:
-        output.show("".join(f"{line}\n" for line in grid.align(rows, style)))
 
 
 def _rows(root: memtally.Branch, least: float) -> Iterator[tuple[str, ...]]:

@@ -58,7 +58,8 @@ def size_text(size: float) -> str:
 
 def plural(number: int, noun: str) -> str:
     """With the noun in its plural form: "1,234 blocks"."""
-    return f"{number:,} {noun}" + "s" * (number != 1)
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending if number != 1 else ''}"
 
 
 def _cells(row: "Statistic", total: int, files: "dict[str, list[bytes]]") -> tuple[str, ...]:

@@ -177,10 +177,10 @@ static status make(struct work *work) {
     if (result != STATUS_OK)
         return result;
     list_children(branches);
-    return sort_children(branches);
+    return STATUS_OK;
 }
 
-status branches_init(struct branches *branches, struct snapshot *snapshot) {
+status branches_init_unsorted(struct branches *branches, struct snapshot *snapshot) {
     struct vmem *account = snapshot->account;
     struct work work = {.branches = branches, .paths = snapshot->paths, .end = 1};
     *branches = (struct branches){.snapshot = snapshot};
@@ -197,6 +197,13 @@ status branches_init(struct branches *branches, struct snapshot *snapshot) {
     vmem_unmap(account, work.sums, bytes);
     idtable_fini(&work.index);
     if (result != STATUS_OK)
+        branches_fini(branches);
+    return result;
+}
+
+status branches_init(struct branches *branches, struct snapshot *snapshot) {
+    status result = branches_init_unsorted(branches, snapshot);
+    if (result == STATUS_OK && (result = sort_children(branches)) != STATUS_OK)
         branches_fini(branches);
     return result;
 }

@@ -34,6 +34,8 @@ struct branches {
 };
 
 nodiscard status branches_init(struct branches *branches, struct snapshot *snapshot);
+/* The same with the children of an item in the order of their nodes: for whoever sorts for himself, or not at all. */
+nodiscard status branches_init_unsorted(struct branches *branches, struct snapshot *snapshot);
 void branches_fini(struct branches *branches); /* also of a zeroed one */
 
 bool branches_check(const struct branches *branches);

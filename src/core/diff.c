@@ -139,13 +139,21 @@ static status diff_by_key(struct snapshot *now, struct snapshot *old, enum key k
     return result == STATUS_OK ? diff_join(changes, key) : result;
 }
 
-status diff(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
-            struct changes *changes) {
+status diff_unsorted(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
+                     struct changes *changes) {
     memset(changes, 0, sizeof *changes);
     if (key == KEY_TRACEBACK && cumulative)
         return STATUS_INVALID;
     status result = key == KEY_TRACEBACK ? diff_by_traceback(now, old, changes)
                                          : diff_by_key(now, old, key, cumulative, changes);
+    if (result != STATUS_OK)
+        changes_fini(changes);
+    return result;
+}
+
+status diff(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
+            struct changes *changes) {
+    status result = diff_unsorted(now, old, key, cumulative, changes);
     if (result == STATUS_OK && changes->count > 0)
         result = sort_changes(changes, key);
     if (result != STATUS_OK)

@@ -28,6 +28,9 @@ struct changes {
 
 nodiscard status diff(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
                       struct changes *changes);
+/* The same, in no order but this: what is in `now` comes in one that depends on `now` alone, whatever is old. */
+nodiscard status diff_unsorted(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
+                               struct changes *changes);
 void changes_fini(struct changes *changes); /* also of zeroed changes */
 
 #endif

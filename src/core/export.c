@@ -86,8 +86,7 @@ static bool is_named(struct string name, const char *text) {
     return name.length == strlen(text) && memcmp(name.bytes, text, name.length) == 0;
 }
 
-static const char no_frame[] = "(no Python frame)", forgotten[] = "(forgotten call paths)";
-enum { LABEL_REST = 32 }; /* " (", ":", ten digits, ")", or one of the texts above */
+enum { LABEL_REST = 32 }; /* " (", ":", ten digits, ")", or a text for what is no place in the program */
 
 size_t site_label_most(const struct callpaths *paths, uint32_t site) {
     const struct site *place = site_get(paths, site);
@@ -95,29 +94,21 @@ size_t site_label_most(const struct callpaths *paths, uint32_t site) {
            strtab_get(&paths->strings, place->function).length + LABEL_REST;
 }
 
-static size_t copy(char *to, const char *text) {
-    size_t length = strlen(text);
-    memcpy(to, text, length);
-    return length;
-}
-
 size_t site_label(char *to, const struct callpaths *paths, uint32_t site) {
     const struct site *place = site_get(paths, site);
     struct string file = strtab_get(&paths->strings, place->file);
-    char digits[16], *start = to;
+    char *start = to;
     if (is_named(file, PATH_UNKNOWN))
-        return copy(to, no_frame);
+        return (size_t)snprintf(to, LABEL_REST, "(no Python frame)");
     if (is_named(file, PATH_FORGOTTEN))
-        return copy(to, forgotten);
+        return (size_t)snprintf(to, LABEL_REST, "(forgotten call paths)");
     if (place->function != 0) {
         to += name_clean(to, strtab_get(&paths->strings, place->function), ";", ",");
-        to += copy(to, " (");
+        *to++ = ' ';
+        *to++ = '(';
     }
     to += name_clean(to, file, ";", ",");
-    snprintf(digits, sizeof digits, ":%u", place->line);
-    to += copy(to, digits);
-    if (place->function != 0)
-        *to++ = ')';
+    to += snprintf(to, LABEL_REST - 3, place->function != 0 ? ":%u)" : ":%u", place->line);
     return (size_t)(to - start);
 }
 

@@ -92,10 +92,15 @@ size_t name_clean(char *to, struct string name, const char *bad, const char *goo
         if (is_surrogate(at, end)) {
             *to++ = '?';
             at += 3;
-        } else {
-            *to++ = found != NULL ? good[found - bad] : *at < 0x20 || *at == 0x7F ? '?' : (char)*at;
-            at++;
+            continue;
         }
+        *to = (char)*at;
+        if (found != NULL)
+            *to = good[found - bad];
+        else if (*at < 0x20 || *at == 0x7F)
+            *to = '?';
+        to++;
+        at++;
     }
     return (size_t)(to - start);
 }

@@ -41,6 +41,11 @@ PyObject *snapshot_export(PyObject *self, PyObject *args);
 PyObject *snapshot_block_sizes(PyObject *self, PyObject *unused);
 extern const char export_doc[], block_sizes_doc[];
 
+/* --- growing.c: for `memtally leaks` --- */
+
+PyObject *snapshot_growing(PyObject *self, PyObject *args);
+extern const char growing_doc[];
+
 /* --- combine.c: several snapshots as one, and differences --- */
 
 PyObject *snapshot_merge(PyObject *type, PyObject *mapping);

@@ -96,6 +96,8 @@ struct statistic {
 };
 PyObject *statistic_new(PyTypeObject *type, PyObject *traceback, PyObject *size, PyObject *size_diff,
                         PyObject *count, PyObject *count_diff);
+struct statistic *statistic_lazy(PyTypeObject *type, struct names *names, const struct group *group,
+                                 enum key key, uint32_t limit);
 /* Lists. */
 PyObject *statistics_group(struct state *state, struct names *names, struct snapshot *columns, enum key key,
                            bool cumulative);
@@ -142,7 +144,8 @@ PyObject *snapshot_from_columns(struct state *state, struct names *names, struct
 /* Of the class `type`, made without its __init__, as pickle does; steals `traces`, which may be NULL. */
 PyObject *snapshot_around(PyTypeObject *type, PyObject *traces, PyObject *limit);
 PyObject *snapshot_from_raw(struct state *state, PyObject *raw, PyObject *limit);
-int view_from_name(PyObject *name, enum view *view); /* ValueError */
+int view_from_name(PyObject *name, enum view *view);               /* ValueError */
+int key_from_name(PyObject *name, bool cumulative, enum key *key); /* ValueError */
 extern PyType_Spec snapshot_spec;
 
 /* --- dump.c, load.c: snapshots as files and bytes --- */

@@ -106,7 +106,7 @@ static int side_to_raw(struct operand *self) {
 
 /* --- statistics --- */
 
-static int key_from_name(PyObject *name, bool cumulative, enum key *key) {
+int key_from_name(PyObject *name, bool cumulative, enum key *key) {
     static const char *const names[] = {"filename", "lineno", "function", "traceback", "domain", "process"};
     static const enum key keys[] = {KEY_FILENAME,  KEY_LINENO, KEY_FUNCTION,
                                     KEY_TRACEBACK, KEY_DOMAIN, KEY_PROCESS};
@@ -439,6 +439,7 @@ static PyMethodDef snapshot_methods[] = {
     {"tree", snapshot_tree, METH_NOARGS, tree_doc},
     {"block_sizes", snapshot_block_sizes, METH_NOARGS, block_sizes_doc},
     {"_export", snapshot_export, METH_VARARGS, export_doc},
+    {"_growing", snapshot_growing, METH_VARARGS, growing_doc},
     {"merge", snapshot_merge, METH_O | METH_CLASS, merge_doc},
     {"process", snapshot_process, METH_O, process_doc},
     {"to_tracemalloc", snapshot_to_tracemalloc, METH_NOARGS, to_tracemalloc_doc},

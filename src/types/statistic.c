@@ -44,8 +44,8 @@ static struct place place_of(const struct group *group, enum key key, uint32_t l
     return place;
 }
 
-static struct statistic *lazy_statistic(PyTypeObject *type, struct names *names, const struct group *group,
-                                        enum key key, uint32_t limit) {
+struct statistic *statistic_lazy(PyTypeObject *type, struct names *names, const struct group *group,
+                                 enum key key, uint32_t limit) {
     struct statistic *self = (struct statistic *)object_new_untracked(type, sizeof *self);
     if (self == NULL)
         return NULL;
@@ -62,7 +62,7 @@ static PyObject *list_of_groups(struct state *state, struct names *names, const 
                                 enum key key) {
     PyObject *list = PyList_New((Py_ssize_t)groups->count);
     for (size_t i = 0; list != NULL && i < groups->count; i++) {
-        struct statistic *statistic = lazy_statistic(state->statistic_type, names, &groups->items[i], key,
+        struct statistic *statistic = statistic_lazy(state->statistic_type, names, &groups->items[i], key,
                                                      groups->snapshot->limit);
         if (statistic == NULL)
             Py_CLEAR(list);
@@ -94,7 +94,7 @@ static PyObject *list_of_changes(struct state *state, struct names *now, struct 
     for (size_t i = 0; list != NULL && i < changes->count; i++) {
         const struct change *change = &changes->items[i];
         const struct snapshot *side = change->of_old ? changes->old.snapshot : changes->now.snapshot;
-        struct statistic *statistic = lazy_statistic(state->statistic_diff_type, change->of_old ? old : now,
+        struct statistic *statistic = statistic_lazy(state->statistic_diff_type, change->of_old ? old : now,
                                                      &change->group, key, side->limit);
         if (statistic != NULL && ((statistic->size_diff = PyLong_FromLongLong(change->size_diff)) == NULL ||
                                   (statistic->count_diff = PyLong_FromLongLong(change->count_diff)) == NULL))
