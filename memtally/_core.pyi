@@ -177,6 +177,7 @@ class BaseFilter:
     def _match(self, trace: _RawTrace, /) -> bool: ...
 
 class Filter(BaseFilter):
+    _exact: bool
     lineno: int | None
     all_frames: bool
     domain: int | None

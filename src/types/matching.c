@@ -3,8 +3,9 @@
  *   filters --matchers_init--> matchers --+-- columns: a bitmap of file names each, the rest in the core
  *                                         +-- raw:     trace by trace
  *
- * A pattern is matched by fnmatch.fnmatch once per distinct file name; a matcher remembers the answers. A
- * filter of any other class, or with attributes of its own, is asked through its method _match. Needs the
+ * A pattern is matched by fnmatch.fnmatch once per distinct file name; a matcher remembers the answers. Where the
+ * filter has an attribute _exact that is true, it is no pattern but one file name, and fnmatch is not imported: a
+ * traced program may have a module of that name, or of those that it imports. A filter of any other class, or with attributes of its own, is asked through its method _match. Needs the
  * GIL, which is given up while the core filters.
  */
 #include "types.h"
@@ -16,7 +17,7 @@ struct matcher {
     PyObject *pattern, *lineno, *domain; /* NULL where the filter has none; lineno and domain may be None */
     PyObject *function;                  /* pattern or None; NULL where the filter has none */
     PyObject *known;                     /* dict: file name -> does it match */
-    PyObject *fnmatch, *fnmatchcase;     /* the functions */
+    PyObject *fnmatch, *fnmatchcase;     /* the functions; NULL: names are compared */
     uint8_t *files, *functions;          /* owned (PyMem): for columns; functions may be NULL */
     bool inclusive, all_frames;
     bool custom; /* ask the filter itself */
@@ -38,6 +39,8 @@ static bool is_plain(struct state *state, PyObject *filter) {
     Py_ssize_t usual = by_name ? 5 : 2;
     if (dict != NULL && by_name && PyDict_GetItemString(dict, "_function") != NULL)
         usual++;
+    if (dict != NULL && by_name && PyDict_GetItemString(dict, "_exact") != NULL)
+        usual++;
     bool plain = dict != NULL && PyDict_GET_SIZE(dict) == usual;
     Py_XDECREF(dict);
     PyErr_Clear();
@@ -51,18 +54,29 @@ static int truth(PyObject *self, const char *name) {
     return result;
 }
 
-static int matcher_init_by_name(struct matcher *self) {
-    PyObject *module = NULL;
-    int all_frames = truth(self->filter, "all_frames");
-    if (all_frames >= 0 && (module = PyImport_ImportModule("fnmatch")) != NULL &&
-        (self->pattern = attribute(self->filter, "_filename_pattern")) != NULL &&
-        (self->lineno = attribute(self->filter, "lineno")) != NULL &&
-        (self->function = attribute(self->filter, "function")) != NULL &&
-        (self->known = PyDict_New()) != NULL && (self->fnmatch = attribute(module, "fnmatch")) != NULL)
+static int import_fnmatch(struct matcher *self) {
+    PyObject *module = PyImport_ImportModule("fnmatch");
+    if (module != NULL && (self->fnmatch = attribute(module, "fnmatch")) != NULL)
         self->fnmatchcase = attribute(module, "fnmatchcase");
-    self->all_frames = all_frames > 0;
     Py_XDECREF(module);
     return self->fnmatchcase == NULL ? -1 : 0;
+}
+
+/* 1: the filter names one file exactly, and no function; 0: by patterns; -1: exception. */
+static int is_exact(const struct matcher *self) {
+    int exact = PyObject_HasAttrString(self->filter, "_exact") ? truth(self->filter, "_exact") : 0;
+    return exact > 0 && self->function != Py_None ? 0 : exact;
+}
+
+static int matcher_init_by_name(struct matcher *self) {
+    int all_frames = truth(self->filter, "all_frames"), exact;
+    self->all_frames = all_frames > 0;
+    if (all_frames < 0 || (self->pattern = attribute(self->filter, "_filename_pattern")) == NULL ||
+        (self->lineno = attribute(self->filter, "lineno")) == NULL ||
+        (self->function = attribute(self->filter, "function")) == NULL ||
+        (self->known = PyDict_New()) == NULL || (exact = is_exact(self)) < 0)
+        return -1;
+    return exact ? 0 : import_fnmatch(self);
 }
 
 static int matcher_init(struct state *state, struct matcher *self, PyObject *filter) {
@@ -112,7 +126,9 @@ static int matchers_init(struct state *state, struct matchers *self, PyObject *f
 
 /* --- file names --- */
 
-static int ask_fnmatch(struct matcher *self, PyObject *filename) {
+static int ask_for_match(struct matcher *self, PyObject *filename) {
+    if (self->fnmatch == NULL)
+        return PyObject_RichCompareBool(filename, self->pattern, Py_EQ);
     PyObject *normal = normalize_filename(filename), *answer = NULL;
     int matches = -1;
     if (normal != NULL &&
@@ -129,7 +145,7 @@ static int match_name(struct matcher *self, PyObject *filename) {
     PyObject *known = PyDict_GetItemWithError(self->known, filename);
     if (known != NULL)
         return known == Py_True;
-    return PyErr_Occurred() ? -1 : ask_fnmatch(self, filename);
+    return PyErr_Occurred() ? -1 : ask_for_match(self, filename);
 }
 
 /* --- raw traces --- */
