@@ -27,6 +27,11 @@ int engine_freeze(const bool wanted[VIEW_COUNT], struct moment *moment);
  * traced, -1 exception */
 int engine_find_object(PyObject *obj, struct callpaths **paths, uint32_t *node, uint32_t *depth);
 
+/* Send signum again and again once it came, until engine_relent is called by its Python handler, for five seconds at
+ * most (cpython/remind.h). -1: OSError */
+int engine_remind(int signum);
+void engine_relent(void);
+
 PyObject *engine_capabilities(void); /* new dict */
 int engine_init(PyObject *module);   /* at import, main interpreter */
 

@@ -284,6 +284,18 @@ static PyObject *normalize_filename_function(PyObject *Py_UNUSED(module), PyObje
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS
 
+static PyObject *remind(PyObject *Py_UNUSED(module), PyObject *number) {
+    long signum = PyLong_AsLong(number);
+    if ((signum == -1 && PyErr_Occurred()) || engine_remind((int)signum) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *relent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
+    engine_relent();
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef module_methods[] = {
     {"start", start, METH_VARARGS, start_doc},
     {"stop", stop, METH_NOARGS, stop_doc},
@@ -301,6 +313,8 @@ static PyMethodDef module_methods[] = {
     {"_format_size", format_size_function, METH_VARARGS, "_format_size($module, size, sign, /)\n--\n\n"},
     {"_normalize_filename", normalize_filename_function, METH_O,
      "_normalize_filename($module, filename, /)\n--\n\n"},
+    {"_remind", remind, METH_O, "_remind($module, signum, /)\n--\n\n"},
+    {"_relent", relent, METH_NOARGS, "_relent($module, /)\n--\n\n"},
     {NULL, NULL, 0, NULL},
 };
 
