@@ -9,6 +9,7 @@ import sys
 import textwrap
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+BUILD = FOLDER.parent / "build"
 
 
 def say(text: str) -> None:
@@ -18,13 +19,16 @@ def say(text: str) -> None:
 
 def show_where_memory_goes() -> None:
     say("""
-        $ memtally run demo/library_tour.py
+        $ memtally run -o build/library_tour.memtally demo/library_tour.py
 
         A program that parses Python's own library in four threads, compiles and
         unparses it, and serves an index of it with asyncio. Every allocation is
         traced. First its own output, then memtally's tables:
     """)
-    subprocess.run([sys.executable, "-m", "memtally", "run", str(FOLDER / "library_tour.py")], check=True)
+    BUILD.mkdir(exist_ok=True)
+    options = ["-o", str(BUILD / "library_tour.memtally")]
+    program = str(FOLDER / "library_tour.py")
+    subprocess.run([sys.executable, "-m", "memtally", "run", *options, program], check=True)
     say("""
 
         The first table is the moment when memory was at its highest: the syntax

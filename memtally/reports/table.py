@@ -45,6 +45,16 @@ def lines(title: str, statistics: "Sequence[Statistic]", style: Style) -> list[s
     return [style.paint(BOLD, heading), *align(rows, style)]
 
 
+def most(statistics: "Sequence[Statistic]") -> str:
+    """Where the most of STATISTICS (by line, largest first) is, in half a sentence; "" if there are none."""
+    size = sum(row.size for row in statistics)
+    if size == 0:
+        return ""
+    frame = statistics[0].traceback[0]
+    function = f" in {frame.function}" if frame.function else ""
+    return _printable(f"{statistics[0].size / size:.1%} of it from {_place(frame)}{function}")
+
+
 def size_text(size: float) -> str:
     """SIZE bytes for people: "512 B", "1.5 KiB", "20.0 MiB"."""
     if size < 1023.5:

@@ -1,8 +1,8 @@
 """Stands in for memtally-startup.pth where that file is not installed; only `memtally run` uses it.
 
-`memtally run` puts this folder into PYTHONPATH for the one interpreter it starts. This module undoes that
-first, so that the program and its children see the PYTHONPATH, sys.path and sitecustomize that they would
-see anyway.
+`memtally run` puts this folder into PYTHONPATH for the interpreter it starts, and that one does so for
+children that take part in the run. This module undoes that first, so that the program sees the PYTHONPATH,
+sys.path and sitecustomize that it would see anyway.
 """
 
 import importlib
@@ -24,12 +24,29 @@ def _step_aside() -> None:
     sys.modules.pop("sitecustomize", None)
 
 
+def _is_asked() -> bool:
+    """Whether this interpreter is to be traced: the conditions of memtally-startup.pth for `memtally run`."""
+    text = os.environ.get("MEMTALLY_RUN", "")
+    asked = (
+        "memtally-run" in sys._xoptions
+        or text.startswith("follow,")
+        or (text and any(word.startswith("from multiprocessing.") for word in sys.orig_argv))
+    )
+    if not asked:
+        os.environ.pop("MEMTALLY_RUN", None)
+    return bool(asked)
+
+
 def _import_startup() -> None:
     """Import memtally from where this folder lies, whether or not that place is on sys.path."""
     home = os.path.dirname(os.path.dirname(_HERE))
     sys.path.insert(0, home)
     try:
-        importlib.import_module("memtally._startup")
+        startup = importlib.import_module("memtally._startup")
+        if startup.joined:
+            rest = os.environ.get("PYTHONPATH", "")
+            path = _HERE + os.pathsep + rest if rest else _HERE
+            startup.hand_down("PYTHONPATH", path, rest, visible=startup.joined.follow)
     except ImportError as error:
         if error.name and sys.stderr:  # no name: a sub-interpreter, where memtally is not to be imported
             print("memtally: not tracing:", error, file=sys.stderr)
@@ -38,5 +55,6 @@ def _import_startup() -> None:
 
 
 _step_aside()
-_import_startup()
+if _is_asked():
+    _import_startup()
 importlib.import_module("sitecustomize")  # the user's own; where there is none, site expects this very error

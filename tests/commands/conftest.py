@@ -62,6 +62,10 @@ class Workshop:
         path.write_text(textwrap.dedent(source))
         return path
 
+    def snapshots(self) -> list[str]:
+        """The names of the snapshots that lie here without having been named."""
+        return sorted(path.name for path in self.folder.iterdir() if path.suffix == ".memtally")
+
     def execute(
         self,
         command: Sequence[object],
@@ -101,7 +105,15 @@ class Workshop:
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No switch of the surroundings reaches the processes under test."""
-    for name in ("MEMTALLY", "PYTHONPATH", "NO_COLOR", "COLUMNS", "PYTHONWARNINGS", "PYTHONSAFEPATH"):
+    for name in (
+        "MEMTALLY",
+        "MEMTALLY_RUN",
+        "PYTHONPATH",
+        "NO_COLOR",
+        "COLUMNS",
+        "PYTHONWARNINGS",
+        "PYTHONSAFEPATH",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -22,10 +22,9 @@ def test_help_of_run_shows_examples_and_exit_statuses(workshop):
     done = workshop.run("--help", environment={"COLUMNS": "80"})
     assert done.status == 0
     assert done.stderr == ""
-    assert done.stdout.startswith(
-        "usage: memtally run [--frames N] [-o FILE] (SCRIPT | -m MODULE | -c CODE) [ARGS]\n"
-    )
-    for part in ("examples:", "memtally run -o a.snap script.py", "exit status:", "default: all"):
+    assert done.stdout.startswith("usage: memtally run [-o FILE] [--frames N] [--every SECONDS] [--keep N]\n")
+    assert "                    (SCRIPT | -m MODULE | -c CODE) [ARGS]\n" in done.stdout
+    for part in ("examples:", "memtally run --every 60 service.py", "exit status:", "default: all"):
         assert part in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
@@ -53,6 +52,48 @@ def test_help_of_run_shows_examples_and_exit_statuses(workshop):
         (["run", "--frames", "x", "x.py"], "memtally: argument --frames: 'x' is not a number of frames"),
         (["run", "-o"], "memtally: argument -o/--output: expected one argument"),
         (
+            ["run", "--every", "0", "x.py"],
+            "memtally: argument --every: '0' is not a number of seconds from 0.01",
+        ),
+        (["run", "--every", "nan", "x.py"], "memtally: argument --every: 'nan' is not a number of seconds"),
+        (["run", "--every=inf", "x.py"], "memtally: argument --every: 'inf' is not a number of seconds"),
+        (["run", "--every", "1m", "x.py"], "memtally: argument --every: '1m' is not a number of seconds"),
+        (["run", "--keep", "0", "x.py"], "memtally: argument --keep: '0' is not a number of files from 1 on"),
+        (["run", "--keep", "-1", "x.py"], "memtally: argument --keep: "),
+        (["run", "--on-signal", "NONE", "x.py"], "memtally: argument --on-signal: 'NONE' is not a signal"),
+        (["run", "--on-signal", "0", "x.py"], "memtally: argument --on-signal: '0' is not a signal"),
+        (
+            ["run", "--on-signal", "KILL", "x.py"],
+            "memtally: argument --on-signal: 'KILL' is a signal that no",
+        ),
+        (["run", "--on-signal", "11", "x.py"], "memtally: argument --on-signal: '11' is a signal that no"),
+        (
+            ["run", "--no-snapshot", "--every", "1", "x.py"],
+            "memtally: run: --no-snapshot leaves nothing to write for --every",
+        ),
+        (
+            ["run", "--no-snapshot", "-o", "a", "x.py"],
+            "memtally: run: --no-snapshot leaves nothing to write for --output",
+        ),
+        (
+            ["run", "--flamegraph", "-o", "/dev/null", "x.py"],
+            "memtally: run: --flamegraph needs a file for -o, and /dev/null is none",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_status_2(workshop, words, line):
+    workshop.write("x.py", "print('it ran')")
+    done = workshop.execute([*MEMTALLY, *words])
+    assert done.status == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
             ["run", "-o", "absent/x", "x.py"],
             "memtally: run: cannot write absent/x: no such file or directory",
         ),
@@ -63,10 +104,10 @@ def test_help_of_run_shows_examples_and_exit_statuses(workshop):
         (["run", "-o", "n" * 300, "x.py"], "memtally: run: cannot write nnn"),
     ],
 )
-def test_a_wrong_command_line_is_one_line_and_status_2(workshop, words, line):
+def test_a_file_that_cannot_be_written_is_one_line_and_status_1(workshop, words, line):
     workshop.write("x.py", "print('it ran')")
     done = workshop.execute([*MEMTALLY, *words])
-    assert done.status == 2
+    assert done.status == 1
     assert done.stdout == ""
     assert done.stderr.startswith(line)
     assert done.stderr.count("\n") == 1

@@ -201,7 +201,7 @@ def test_all_forms_end_alike(workshop, end, form):
     assert "memtally: at the peak" in ours.report
 
 
-def test_children_of_all_start_methods_work_and_are_not_reported(workshop):
+def test_children_of_all_start_methods_work_and_print_no_report(workshop):
     workshop.write(
         "program.py",
         """

@@ -21,6 +21,7 @@ class Bare:
     """An environment with nothing installed; memtally comes through PYTHONPATH, so without its .pth file."""
 
     def __init__(self, folder):
+        self.folder = folder
         venv.create(folder, with_pip=False, symlinks=True)
         self.python = str(folder / "bin" / "python")
         (self.site_packages,) = folder.glob("lib/python*/site-packages")
@@ -30,7 +31,12 @@ class Bare:
         if path:
             kept["PYTHONPATH"] = path
         return subprocess.run(
-            [self.python, *words], env=kept, cwd=cwd, capture_output=True, text=True, timeout=60
+            [self.python, *words],
+            env=kept,
+            cwd=cwd or self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
 
@@ -84,6 +90,35 @@ def test_run_without_the_startup_file_lets_the_users_sitecustomize_fail_as_it_do
     assert (ours.stdout, ours.returncode) == ("runs\n", 0)
     assert "absent_module" in ours.stderr
     assert "memtally: at the peak" in ours.stderr
+
+
+CHILDREN = """
+import multiprocessing, os, subprocess, sys
+def work():
+    print(os.getpid(), os.environ.get("PYTHONPATH"), sys._xoptions, flush=True)
+if __name__ == "__main__":
+    for method in ("spawn", "forkserver"):
+        child = multiprocessing.get_context(method).Process(target=work)
+        child.start()
+        child.join()
+    subprocess.run([sys.executable, "-c", "import os, sys; print(os.getpid(), 'memtally' in sys.modules)"])
+"""
+
+
+@pytest.mark.parametrize("follow", [[], ["--follow"]], ids=["", "followed"])
+def test_run_without_the_startup_file_finds_the_children_too(bare, tmp_path, follow):
+    (tmp_path / "program.py").write_text(CHILDREN)
+    done = bare.run("-m", "memtally", "run", *follow, "program.py", cwd=tmp_path)
+    spawned, forked, other = (line.split() for line in done.stdout.splitlines())
+    if not follow:
+        assert spawned[1:] == forked[1:] == [str(PACKAGE.parent), "{}"]
+    assert other[1:] == [str(bool(follow))]
+    names = {path.name.partition("-")[2] for path in tmp_path.glob("*.memtally")}
+    expected = {
+        "",
+        *(f"{process[0]}.memtally" for process in (spawned, forked, *([other] if follow else ()))),
+    }
+    assert names == expected
 
 
 def test_run_isolated_without_the_startup_file_says_what_is_missing(bare):
