@@ -119,13 +119,17 @@ static status labels_init(struct labels *labels, const struct snapshot *snapshot
     return result;
 }
 
-static void remember(struct labels *labels, struct span *span, size_t length) {
-    if (labels->used + length > MOST_LABELS ||
-        region_grow(&labels->known, labels->used + length) != STATUS_OK) /* then it is made again next time */
-        return;
+/* Keeps what is in `scratch`, while there is room. */
+static status remember(struct labels *labels, struct span *span, size_t length) {
+    if (labels->used + length > MOST_LABELS)
+        return STATUS_OK; /* it is made again next time */
+    status result = region_grow(&labels->known, labels->used + length);
+    if (result != STATUS_OK)
+        return result;
     memcpy(labels->known.base + labels->used, labels->scratch.base, length);
     *span = (struct span){(uint32_t)labels->used, (uint32_t)length};
     labels->used += length;
+    return STATUS_OK;
 }
 
 /* Within a quoted field: quotes are doubled. */
@@ -151,8 +155,7 @@ static status put_label(struct labels *labels, struct text *text, uint32_t site)
         return result;
     size_t length = site_label(labels->scratch.base, labels->paths, site);
     put_field(text, labels->scratch.base, length);
-    remember(labels, span, length);
-    return STATUS_OK;
+    return remember(labels, span, length);
 }
 
 static status put_name(struct labels *labels, struct text *text, uint32_t string) {
