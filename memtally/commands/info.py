@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import memtally
+from memtally._startup import MAX_FRAMES
 from memtally.commands import Parser, files, machine, output, progress
 from memtally.commands.top import TITLES, total
 from memtally.reports import grid, table
@@ -86,7 +87,8 @@ def _lines(
         yield from _line("memtally", str(facts["memtally"]))
     if snapshot.processes:
         yield from _line("processes", ", ".join(snapshot.processes))
-    yield from _line("frames", f"{snapshot.traceback_limit} of each traceback, at most")
+    limit = snapshot.traceback_limit
+    yield from _line("frames", "all" if limit >= MAX_FRAMES else f"{limit} of each traceback, at most")
     for view in files.VIEWS:
         if view in totals:
             size, count = totals[view]

@@ -59,7 +59,7 @@ def execute(options: argparse.Namespace) -> int:
     rows = _rows(root, options.cut / 100 * root.size)
     heads = 0  # lines that the first part has and the others have not
     while part := list(itertools.islice(rows, AT_ONCE)):
-        lines = list(grid.align([HEADINGS, *part], style))
+        lines = list(grid.align([HEADINGS, *part], style, indented=True))
         output.show("".join(f"{line}\n" for line in lines[heads:]))
         heads = 1
     return 0

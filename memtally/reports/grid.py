@@ -57,10 +57,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
 
 
-def align(rows: "Sequence[tuple[str, ...]]", style: Style) -> "Iterator[str]":
+def align(rows: "Sequence[tuple[str, ...]]", style: Style, indented: bool = False) -> "Iterator[str]":
     """ROWS as lines: first the headings; columns of numbers, then place, function and source.
 
-    Numbers never get shortened. A column that is empty everywhere is left out.
+    Numbers never get shortened. A column that is empty everywhere is left out. Where there is no room, places
+    and functions lose their start, but not places that are INDENTED.
     """
     numbers = len(rows[0]) - WORDS
     widths = [max(columns(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -74,7 +75,7 @@ def align(rows: "Sequence[tuple[str, ...]]", style: Style) -> "Iterator[str]":
         cells = [cell.rjust(width) for cell, width in zip(row[:numbers], widths[:numbers], strict=True)]
         for column in (numbers, numbers + 1):
             if used[column]:
-                cells.append(fit(row[column], widths[column], keep_end=True))
+                cells.append(fit(row[column], widths[column], keep_end=not indented or column != numbers))
         head = "  ".join(cells)
         source = fit(row[-1], widths[-1], keep_end=False).rstrip() if used[-1] else ""
         if row is rows[0]:

@@ -24,13 +24,13 @@ status text_end(struct text *text) {
 void text_put(struct text *text, const void *bytes, size_t length) {
     const char *from = bytes;
     while (length > 0) {
+        if (text->used == sizeof text->buffer)
+            flush(text);
         size_t room = sizeof text->buffer - text->used, part = length < room ? length : room;
         memcpy(text->buffer + text->used, from, part);
         text->used += part;
         from += part;
         length -= part;
-        if (text->used == sizeof text->buffer)
-            flush(text);
     }
 }
 
@@ -43,12 +43,13 @@ void text_number(struct text *text, uint64_t number) {
 }
 
 void text_varint(struct text *text, uint64_t number) {
-    unsigned char bytes[VARINT64_MOST];
-    size_t length = 0;
+    if (unlikely(sizeof text->buffer - text->used < VARINT64_MOST))
+        flush(text);
+    char *at = text->buffer + text->used;
     for (; number >= 0x80; number >>= 7)
-        bytes[length++] = (unsigned char)(number | 0x80);
-    bytes[length++] = (unsigned char)number;
-    text_put(text, bytes, length);
+        *at++ = (char)(number | 0x80);
+    *at++ = (char)number;
+    text->used = (size_t)(at - text->buffer);
 }
 
 /* The three bytes of a surrogate begin with ED A0 to ED BF; no other character's do. */
