@@ -52,7 +52,7 @@ def most(statistics: "Sequence[Statistic]") -> str:
         return ""
     frame = statistics[0].traceback[0]
     function = f" in {frame.function}" if frame.function else ""
-    return _printable(f"{statistics[0].size / size:.1%} of it from {_place(frame)}{function}")
+    return printable(f"{statistics[0].size / size:.1%} of it from {place(frame)}{function}")
 
 
 def size_text(size: float) -> str:
