@@ -25,7 +25,7 @@ RUN_VARIABLE = "MEMTALLY_RUN"
 
 _SERVER = "from multiprocessing.forkserver import main"
 _TRACKER = "from multiprocessing.resource_tracker import main"
-"""How the code begins that multiprocessing runs in helpers of its own, which are no part of the program."""
+"""In the code that multiprocessing runs in helpers of its own, which are no part of the program."""
 
 
 def parse_frames(text: str) -> int:
@@ -92,8 +92,8 @@ def _hide_run_switches() -> str:
 
 
 def _runs(code: str) -> bool:
-    """Whether this interpreter was started as multiprocessing starts one, with -c CODE."""
-    return any(word.startswith(code) for word in sys.orig_argv)
+    """Whether this interpreter was started as multiprocessing starts one, with CODE in what -c is to run."""
+    return any(code in word for word in sys.orig_argv)
 
 
 def _inherited_plan() -> "Plan | None":

@@ -30,7 +30,7 @@ def _is_asked() -> bool:
     asked = (
         "memtally-run" in sys._xoptions
         or text.startswith("follow,")
-        or (text and any(word.startswith("from multiprocessing.") for word in sys.orig_argv))
+        or (text and any("from multiprocessing." in word for word in sys.orig_argv))
     )
     if not asked:
         os.environ.pop("MEMTALLY_RUN", None)
