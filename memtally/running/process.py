@@ -62,6 +62,7 @@ class Process:
         self._number = 0  # of the series; 0: nobody has looked yet
         self._series: list[str] = []  # what stands in the folder of it, oldest first
         self._writing = allocate_lock()
+        self._alone = True  # the thread that forks has no other beside it
         self._complaint = ""  # the last one that was said about the series
         self._ticker = Ticker(plan.every, self._write_next) if plan.every and plan.file else None
         self._inherited: object = None  # what the signal of the plan would have done
@@ -72,10 +73,10 @@ class Process:
     def begin(self) -> None:
         atexit.register(self._at_exit)
         os.register_at_fork(
-            before=self._stop_ticker,
-            after_in_parent=self._start_ticker,
-            after_in_child=self._in_child,
+            before=self._before_fork, after_in_parent=self._in_parent, after_in_child=self._in_child
         )
+        if self._ticker:
+            os.register_at_fork(after_in_parent=_core._soon(self._start_ticker))
         if self._plan.signal and self._plan.file:
             self._inherited = _signal.signal(self._plan.signal, self._on_signal)
         if _signal.getsignal(_signal.SIGTERM) == _signal.SIG_DFL:
@@ -85,6 +86,16 @@ class Process:
             self._start_ticker()
 
     # --- forks
+
+    def _before_fork(self) -> None:
+        if self._ticker:
+            self._ticker.stop()
+            self._alone = _threads() == 1
+
+    def _in_parent(self) -> None:
+        """Start the ticker at once where it is not alone; else after the fork, or python would warn of it."""
+        if not self._alone:
+            self._start_ticker()
 
     def _stop_ticker(self) -> None:
         if self._ticker:
@@ -239,6 +250,14 @@ def _die_of(signal: int) -> None:
     """End the process by SIGNAL, as one that nobody listens to."""
     _signal.signal(signal, _signal.SIG_DFL)
     os.kill(os.getpid(), signal)
+
+
+def _threads() -> int:
+    """How many threads this process has, python's and others."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:  # nobody mounted it
+        return 2
 
 
 def _current_folder() -> str:

@@ -39,7 +39,12 @@ class Ticker:
         self._runs = False
 
     def start(self) -> None:
-        """Tick from now on, at the times that were due before a stop. RuntimeError: no thread can be had."""
+        """Tick from now on, at the times that were due before a stop. RuntimeError: no thread can be had.
+
+        Where it ticks already, it goes on.
+        """
+        if self._runs:
+            return
         self._stopping, self._ended = allocate_lock(), allocate_lock()
         self._stopping.acquire()
         self._ended.acquire()

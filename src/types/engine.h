@@ -32,6 +32,9 @@ int engine_find_object(PyObject *obj, struct callpaths **paths, uint32_t *node, 
 int engine_remind(int signum);
 void engine_relent(void);
 
+PyObject *
+engine_soon(PyObject *function); /* new function that calls it a little later (cpython/soon.h); NULL */
+
 PyObject *engine_capabilities(void); /* new dict */
 int engine_init(PyObject *module);   /* at import, main interpreter */
 

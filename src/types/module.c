@@ -296,6 +296,10 @@ static PyObject *relent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) 
     Py_RETURN_NONE;
 }
 
+static PyObject *soon(PyObject *Py_UNUSED(module), PyObject *function) {
+    return engine_soon(function);
+}
+
 static PyMethodDef module_methods[] = {
     {"start", start, METH_VARARGS, start_doc},
     {"stop", stop, METH_NOARGS, stop_doc},
@@ -313,6 +317,7 @@ static PyMethodDef module_methods[] = {
     {"_format_size", format_size_function, METH_VARARGS, "_format_size($module, size, sign, /)\n--\n\n"},
     {"_normalize_filename", normalize_filename_function, METH_O,
      "_normalize_filename($module, filename, /)\n--\n\n"},
+    {"_soon", soon, METH_O, "_soon($module, function, /)\n--\n\n"},
     {"_remind", remind, METH_O, "_remind($module, signum, /)\n--\n\n"},
     {"_relent", relent, METH_NOARGS, "_relent($module, /)\n--\n\n"},
     {NULL, NULL, 0, NULL},
