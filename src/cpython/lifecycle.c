@@ -11,6 +11,7 @@
 #include "capture.h"
 #include "hooks.h"
 #include "reftrace.h"
+#include "symhook.h"
 #include "threadstate.h"
 
 #include <pthread.h>
@@ -26,6 +27,7 @@ static unsigned long long gaps; /* times that another tracer took our hooks away
 /* --- fork: no lock may be held by a thread that does not exist in the child --------------------------------------- */
 
 static void before_fork(void) {
+    symhook_before_fork();
     lock_acquire(&the_tracer.side.lock);
     if (the_tracer.paths != NULL)
         lock_acquire(&the_tracer.paths->lock);
@@ -35,6 +37,7 @@ static void after_fork(void) {
     if (the_tracer.paths != NULL)
         lock_release(&the_tracer.paths->lock);
     lock_release(&the_tracer.side.lock);
+    symhook_after_fork();
 }
 
 int engine_init(PyObject *module) {

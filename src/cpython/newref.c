@@ -4,9 +4,6 @@
  * slot of its own. That slot, and those of extension modules, are sent here (symhook.h). Whether it works is not
  * assumed but tried: an object must be announced when libpython makes one. A static interpreter, or a libpython that
  * binds the call at link time, has no such slot: then reftrace_works() is false. With the GIL. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "reftrace.h"
 
 #if !HAVE_REF_TRACER
@@ -14,11 +11,8 @@
 #include "hooks.h"
 #include "symhook.h"
 
-#include <dlfcn.h>
-
 static void (*new_reference)(PyObject *);
 static void (*new_reference_no_total)(PyObject *); /* 3.12: for resized objects */
-static void *(*load_library)(const char *, int);
 static bool working;
 static unsigned long announced;
 
@@ -33,33 +27,17 @@ static void on_new_reference_no_total(PyObject *object) {
     hooks_object_made(object);
 }
 
-static void *on_dlopen(const char *name, int flags);
-
 static struct symhook slots[] = {
-    {"_Py_NewReference", 0, (uintptr_t)on_new_reference},
-    {"_Py_NewReferenceNoTotal", 0, (uintptr_t)on_new_reference_no_total},
-    {"dlopen", 0, (uintptr_t)on_dlopen},
+    {"_Py_NewReference", 0, (uintptr_t)on_new_reference, false},
+    {"_Py_NewReferenceNoTotal", 0, (uintptr_t)on_new_reference_no_total, false}, /* from 3.12 on */
 };
 enum { SLOT_COUNT = sizeof slots / sizeof slots[0] };
 
-/* A module loaded later has slots of its own. */
-static void *on_dlopen(const char *name, int flags) {
-    void *library = load_library(name, flags);
-    if (library != NULL && working)
-        symhook_apply(slots, SLOT_COUNT, "memtally/_core");
-    return library;
-}
-
 static bool find_originals(void) {
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        slots[i].original = (uintptr_t)dlsym(RTLD_DEFAULT, slots[i].name);
-        if (slots[i].original == 0)
-            slots[i].name = ""; /* this version has no such function: matches no slot */
-    }
+    (void)symhook_find(slots, SLOT_COUNT);
     new_reference = (void (*)(PyObject *))slots[0].original;
     new_reference_no_total = (void (*)(PyObject *))slots[1].original;
-    load_library = (void *(*)(const char *, int))slots[2].original;
-    return new_reference != NULL && load_library != NULL;
+    return new_reference != NULL;
 }
 
 /* Objects of several kinds, each made by libpython itself. */
@@ -80,15 +58,15 @@ void reftrace_start(bool patch) {
     if (!patch || working || !find_originals())
         return;
     announced = 0;
-    symhook_apply(slots, SLOT_COUNT, "memtally/_core");
+    symhook_add(slots, SLOT_COUNT);
     working = try_it();
     if (!working)
-        symhook_undo(slots, SLOT_COUNT);
+        symhook_remove(slots, SLOT_COUNT);
 }
 
 void reftrace_stop(void) {
     if (working)
-        symhook_undo(slots, SLOT_COUNT);
+        symhook_remove(slots, SLOT_COUNT);
     working = false;
 }
 

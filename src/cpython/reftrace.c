@@ -1,15 +1,10 @@
 /* reftrace: CPython's reference tracer, 3.13 and later (reftrace.h; newref.c stands in before). Under the GIL. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "reftrace.h"
 
 #if HAVE_REF_TRACER
 
 #include "hooks.h"
 #include "symhook.h"
-
-#include <dlfcn.h>
 
 /* Whoever is called on: who was there before us, or came later; borrowed, as CPython keeps them. */
 static PyRefTracer other;
@@ -38,13 +33,12 @@ static bool is_ours(PyRefTracer tracer) { return tracer == on_event || tracer ==
 
 static int set_tracer(PyRefTracer tracer, void *data);
 
-static struct symhook slot = {"PyRefTracer_SetTracer", 0, (uintptr_t)set_tracer};
+static struct symhook slot = {"PyRefTracer_SetTracer", 0, (uintptr_t)set_tracer, false};
 
 static int set_tracer(PyRefTracer tracer, void *data) {
     other = tracer;
     other_data = data;
-    int (*set)(PyRefTracer, void *) = (int (*)(PyRefTracer, void *))slot.original;
-    return set(other != NULL ? on_event_chained : on_event, NULL);
+    return PyRefTracer_SetTracer(other != NULL ? on_event_chained : on_event, NULL);
 }
 
 /* Taken away all the same (a call bound at link time): hooks.c calls this when an object was not announced. */
@@ -56,15 +50,14 @@ void reftrace_look_again(void) {
 }
 
 void reftrace_start(bool patch) {
-    slot.original = (uintptr_t)dlsym(RTLD_DEFAULT, slot.name);
     reftrace_look_again();
-    if (patch)
-        symhook_apply(&slot, 1, NULL);
+    if (patch && symhook_find(&slot, 1))
+        symhook_add(&slot, 1);
 }
 
 void reftrace_stop(void) {
     void *data;
-    symhook_undo(&slot, 1);
+    symhook_remove(&slot, 1);
     if (is_ours(PyRefTracer_GetTracer(&data)))
         PyRefTracer_SetTracer(other, other_data);
     other = NULL;
