@@ -36,6 +36,7 @@ class _Writes(Protocol):
 
 class _Capabilities(TypedDict):
     exact_free_lists: bool
+    foreign_domains: bool | str
     frame_marks: bool
     fast_thread_state: bool
     exact_lines: bool

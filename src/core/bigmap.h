@@ -48,7 +48,8 @@ void bigmap_fini(struct bigmap *map); /* also of a zeroed map */
 
 /* Makes room for one more block of this size: the only call that can fail. */
 nodiscard status bigmap_reserve(struct bigmap *map, uint64_t size);
-/* Adds an entry (room was reserved); does not look for one with the same address. `key`: big_key, or with BIG_WATCHED. */
+/* Adds an entry (room was reserved); does not look for one with the same address. `key`: big_key, or with BIG_WATCHED,
+ * or what the caller finds by big_key and compares in full (side.h). */
 void bigmap_put(struct bigmap *map, uint64_t key, uint64_t size, uint32_t tally);
 /* The first entry of this address, or NULL; the one after it with the same address, or NULL. */
 struct big *bigmap_find(const struct bigmap *map, uintptr_t address);

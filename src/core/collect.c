@@ -227,8 +227,7 @@ static void commit(struct plan *plan) {
 status tracer_collect(struct tracer *tracer, size_t room) {
     struct plan plan;
     lock_acquire(&tracer->side.lock);
-    if (tracer->side.pending)
-        side_settle_locked(&tracer->side, &tracer->ledger);
+    tracer_settle_locked(tracer);
     ledger_note_peak(&tracer->ledger);
     status result = plan_init(&plan, tracer);
     if (result == STATUS_OK) {

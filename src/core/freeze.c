@@ -257,8 +257,7 @@ static status freeze_view(struct tracer *tracer, struct vmem *account, enum view
 /* All counters as they are now; nothing of the side changes before its lock is given back. */
 static void count_memory(struct tracer *tracer, struct moment *moment) {
     struct ledger *ledger = &tracer->ledger;
-    if (tracer->side.pending)
-        side_settle_locked(&tracer->side, ledger);
+    tracer_settle_locked(tracer);
     ledger_note_peak(ledger);
     moment->current = (uint64_t)(ledger->current + tracer->side.current);
     moment->peak = (uint64_t)(ledger->limit + tracer->side.current);

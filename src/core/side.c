@@ -137,8 +137,9 @@ static void lose(struct side *side, struct ledger *ledger, uint32_t id, uint64_t
 /* --- blocks --------------------------------------------------------------------------------------------------- */
 
 struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address) {
-    struct big *entry = bigmap_find(&side->blocks, address);
-    while (entry != NULL && side_tally(side, big_tally(entry))->domain != domain)
+    uint64_t key = side_key(address);
+    struct big *entry = bigmap_find(&side->blocks, (uintptr_t)key);
+    while (entry != NULL && (entry->key != key || side_tally(side, big_tally(entry))->domain != domain))
         entry = bigmap_find_next(&side->blocks, entry);
     return entry;
 }
@@ -164,7 +165,7 @@ status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain
         bigmap_remove(&side->blocks, old);
     }
     gain(side, ledger, id, size);
-    bigmap_put(&side->blocks, big_key(address), size, id);
+    bigmap_put(&side->blocks, side_key(address), size, id);
     return STATUS_OK;
 }
 

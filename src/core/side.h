@@ -69,6 +69,9 @@ nodiscard status side_move_locked(struct side *side, struct ledger *ledger, uint
                                   uintptr_t address, uint32_t node);
 /* Counts a block of this tally as gone, whose record is out of the map already. */
 void side_lose_locked(struct side *side, struct ledger *ledger, uint32_t tally, uint64_t size);
+/* An address in `blocks`. Nothing is watched there, so it may have all its bits (what extensions report need not be an
+ * address at all); 0, which would be an empty entry, takes the place of the one that is nothing but the watching bit. */
+static inline uint64_t side_key(uintptr_t address) { return address != 0 ? address : BIG_WATCHED; }
 /* The entry of an address in a domain, or NULL. */
 struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address);
 

@@ -32,6 +32,8 @@ static status init_tables(struct tracer *tracer) {
         result = codemap_init(&tracer->codes, memory);
     if (result == STATUS_OK)
         result = region_init(&tracer->node_tallies, memory, MOST_NODE_TALLIES);
+    if (result == STATUS_OK)
+        result = disowned_init(&tracer->disowned, memory);
     if (result == STATUS_OK && (tracer->cache = vmem_map(memory, CACHE_BYTES)) == NULL)
         result = STATUS_NOMEM;
     tracer->generation = 1; /* an empty step has 0 */
@@ -46,6 +48,7 @@ static void fini_tables(struct tracer *tracer) {
     bigmap_fini(&tracer->big);
     codemap_fini(&tracer->codes);
     region_fini(&tracer->node_tallies);
+    disowned_fini(&tracer->disowned);
     vmem_unmap(&tracer->memory, tracer->cache, CACHE_BYTES);
     tracer->cache = NULL;
 }
@@ -116,8 +119,7 @@ status tracer_clear(struct tracer *tracer) {
 status tracer_enter(struct tracer *tracer, const void *thread) {
     status result = mirrors_switch(&tracer->mirrors, thread);
     lock_acquire(&tracer->side.lock);
-    if (tracer->side.pending)
-        side_settle_locked(&tracer->side, &tracer->ledger);
+    tracer_settle_locked(tracer);
     set_fast_thread(tracer, result == STATUS_OK ? thread : NO_THREAD);
     lock_release(&tracer->side.lock);
     return result;
@@ -180,8 +182,10 @@ out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
 }
 
 out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
-    /* A ghost may be there: a block whose end was not seen, hooks having been taken away for a while. */
-    (void)tracer_remove_slow(tracer, address);
+    /* A ghost may be there: a block whose end was not seen, hooks having been taken away for a while, or an extension
+     * not having told of it. */
+    if (!tracer_remove_slow(tracer, address) && tracer->strays)
+        (void)tracer_side_remove(tracer, true, DOMAIN_PYTHON, address);
     uint32_t *slot;
     status result = addrmap_learn(&tracer->map, address, size, &slot);
     if (result == STATUS_OK && slot == NULL)
@@ -330,7 +334,7 @@ void tracer_side_put_back(struct tracer *tracer, bool joint, uintptr_t address, 
         return;
     if (taken.run == tracer->run) {
         if (bigmap_reserve(&tracer->side.blocks, taken.size) == STATUS_OK) {
-            bigmap_put(&tracer->side.blocks, big_key(address), taken.size, taken.tally);
+            bigmap_put(&tracer->side.blocks, side_key(address), taken.size, taken.tally);
         } else {
             side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.tally, taken.size);
             tracer_count_lost(tracer);
@@ -352,8 +356,7 @@ void tracer_side_forget(struct tracer *tracer, bool joint, struct taken taken) {
 void tracer_memory(struct tracer *tracer, uint64_t *current, uint64_t *peak) {
     struct ledger *ledger = &tracer->ledger;
     lock_acquire(&tracer->side.lock);
-    if (tracer->side.pending)
-        side_settle_locked(&tracer->side, ledger);
+    tracer_settle_locked(tracer);
     int64_t top = ledger->current > ledger->limit ? ledger->current : ledger->limit;
     *current = (uint64_t)(ledger->current + tracer->side.current);
     *peak = (uint64_t)(top + tracer->side.current);
@@ -362,22 +365,24 @@ void tracer_memory(struct tracer *tracer, uint64_t *current, uint64_t *peak) {
 
 void tracer_reset_peak(struct tracer *tracer) {
     lock_acquire(&tracer->side.lock);
-    if (tracer->side.pending)
-        side_settle_locked(&tracer->side, &tracer->ledger);
+    tracer_settle_locked(tracer);
     tracer->ledger.limit = tracer->ledger.current;
     tracer->ledger.epoch++;
     lock_release(&tracer->side.lock);
 }
 
-bool tracer_find_node(struct tracer *tracer, uintptr_t address, uint32_t *node) {
+bool tracer_find_node(struct tracer *tracer, uint32_t domain, uintptr_t address, uint32_t *node) {
     uint64_t size;
     uint32_t tally;
-    if (tracer_find(tracer, address, &size, &tally)) {
+    lock_acquire(&tracer->side.lock);
+    if (tracer->disowned.count != 0)
+        tracer_settle_locked(tracer);
+    if (domain == DOMAIN_PYTHON && tracer_find(tracer, address, &size, &tally)) {
         *node = tracer->ledger.tallies[tally].node;
+        lock_release(&tracer->side.lock);
         return true;
     }
-    lock_acquire(&tracer->side.lock);
-    const struct big *entry = side_find_locked(&tracer->side, DOMAIN_PYTHON, address);
+    const struct big *entry = side_find_locked(&tracer->side, domain, address);
     if (entry != NULL)
         *node = side_tally(&tracer->side, big_tally(entry))->tally.node;
     lock_release(&tracer->side.lock);

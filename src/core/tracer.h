@@ -22,6 +22,7 @@
 #include "mirror.h"
 #include "side.h"
 #include "snapshot.h"
+#include "tracked.h"
 
 enum { CACHE_SIZE = SIZED(1024, 2), COLLECT_LEAST = SIZED(1 << 18, 32), DOMAIN_PYTHON = 0 };
 #define CACHE_BYTES (CACHE_SIZE * sizeof(struct step))
@@ -56,6 +57,7 @@ struct tracer {
     bool strays;             /* the side has MEM or OBJ blocks, so an unknown address may be there */
     bool active;             /* protected by the side's lock (to write: and the main GIL) */
     struct side side;
+    struct disowned disowned;
     struct vmem memory;         /* the account of all of the above */
     _Atomic uint64_t lost;      /* traces lost for want of memory or ids */
     _Atomic uint64_t forgotten; /* call paths whose history is only in the sum (collect.h) */
@@ -183,8 +185,8 @@ nodiscard status tracer_freeze_views(struct tracer *tracer, struct vmem *account
 /* One view. */
 nodiscard status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view,
                                struct snapshot **result);
-/* Where was the Python block at this address allocated? Looks in both partitions. */
-bool tracer_find_node(struct tracer *tracer, uintptr_t address, uint32_t *node);
+/* Where was the block of this domain at this address allocated? Looks in both partitions. */
+bool tracer_find_node(struct tracer *tracer, uint32_t domain, uintptr_t address, uint32_t *node);
 bool tracer_check(const struct tracer *tracer);
 
 #endif

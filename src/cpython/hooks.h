@@ -18,6 +18,17 @@ bool hooks_install(void);
 void hooks_remove(void); /* stays, passing through, where another tracer has put itself above */
 bool hooks_on_top(void); /* are all three domains' hooks ours? */
 
+/* Who calls what needs no GIL, and whether it holds the main one all the same. */
+struct caller {
+    PyThreadState *thread; /* whose stack to walk, borrowed; NULL: none of Python's */
+    bool joint;
+};
+struct caller hooks_caller(void);
+
+/* The tally of the present call path of `thread`, which holds the main GIL and has entered then (tracer.h); 0: no
+ * memory. */
+uint32_t hooks_tally_now(PyThreadState *thread);
+
 /* The block just allocated. Under the main GIL. */
 struct newest {
     uintptr_t address;

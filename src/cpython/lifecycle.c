@@ -9,6 +9,7 @@
 #include "../types/engine.h"
 
 #include "capture.h"
+#include "foreign.h"
 #include "hooks.h"
 #include "reftrace.h"
 #include "symhook.h"
@@ -22,6 +23,7 @@ struct tracer the_tracer;
 
 static struct vmem snapshot_memory; /* the account of snapshots: not the tracer's own memory */
 static int limit = 1;
+static bool patching;           /* import tables may be written to, since the last start */
 static unsigned long long gaps; /* times that another tracer took our hooks away */
 
 /* --- fork: no lock may be held by a thread that does not exist in the child --------------------------------------- */
@@ -99,6 +101,7 @@ int engine_start(int nframe) {
     if (read_collect_least(&the_tracer.collect_least) < 0)
         return -1;
     bool safe = be_safe();
+    patching = !safe;
     capture_allow_marks(!safe);
     threadstate_init();
     (void)hooks_install();
@@ -109,12 +112,14 @@ int engine_start(int nframe) {
     }
     limit = nframe;
     reftrace_start(!safe);
+    foreign_start(!safe);
     return 0;
 }
 
 void engine_stop(void) {
     if (!the_tracer.active)
         return;
+    foreign_stop();
     reftrace_stop();
     tracer_stop(&the_tracer);
     capture_reset();
@@ -129,6 +134,7 @@ int engine_clear(void) {
     if (!the_tracer.active || tracer_clear(&the_tracer) == STATUS_OK)
         return 0;
     /* No memory for empty tables: tracing has ended. */
+    foreign_stop();
     reftrace_stop();
     hooks_remove();
     PyErr_NoMemory();
@@ -163,6 +169,7 @@ void engine_memory(uint64_t *current, uint64_t *peak) {
 size_t engine_own_memory(void) { return vmem_bytes(&the_tracer.memory); }
 
 int engine_freeze(const bool wanted[VIEW_COUNT], struct moment *moment) {
+    symhook_look_again(); /* modules that came without a word */
     if (mind_the_gap() < 0)
         return -1;
     if (tracer_freeze_views(&the_tracer, &snapshot_memory, wanted, moment) == STATUS_OK)
@@ -171,11 +178,9 @@ int engine_freeze(const bool wanted[VIEW_COUNT], struct moment *moment) {
     return -1;
 }
 
-int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *node, uint32_t *depth) {
-    if (!the_tracer.active)
-        return 0;
-    uintptr_t address = (uintptr_t)object - object_header_size(Py_TYPE(object));
-    if (!tracer_find_node(&the_tracer, address, node))
+int engine_find_block(uint32_t domain, uintptr_t address, struct callpaths **paths, uint32_t *node,
+                      uint32_t *depth) {
+    if (!the_tracer.active || !tracer_find_node(&the_tracer, domain, address, node))
         return 0;
     *paths = the_tracer.paths;
     callpaths_retain(*paths);
@@ -183,6 +188,11 @@ int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *nod
     if (*depth > UINT16_MAX)
         *depth = UINT16_MAX;
     return 1;
+}
+
+int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *node, uint32_t *depth) {
+    uintptr_t address = (uintptr_t)object - object_header_size(Py_TYPE(object));
+    return engine_find_block(DOMAIN_PYTHON, address, paths, node, depth);
 }
 
 /* While not tracing: what it would be. */
@@ -195,13 +205,23 @@ static bool free_lists_are_exact(void) {
     return works;
 }
 
+/* The same; True, or why not. New reference. */
+static PyObject *foreign_domains(void) {
+    if (the_tracer.active)
+        return foreign_capability(patching);
+    foreign_start(!be_safe());
+    PyObject *capability = foreign_capability(!be_safe());
+    foreign_stop();
+    return capability;
+}
+
 PyObject *engine_capabilities(void) {
     bool marks = the_tracer.active ? capture_has_marks() : !be_safe();
     return Py_BuildValue(
-        "{sOsOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False, "frame_marks",
-        marks ? Py_True : Py_False, "fast_thread_state", threadstate_distance != 0 ? Py_True : Py_False,
-        "exact_lines", jit_is_on() ? Py_False : Py_True, "hooks_on_top",
-        the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
+        "{sOsNsOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
+        "foreign_domains", foreign_domains(), "frame_marks", marks ? Py_True : Py_False, "fast_thread_state",
+        threadstate_distance != 0 ? Py_True : Py_False, "exact_lines", jit_is_on() ? Py_False : Py_True,
+        "hooks_on_top", the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
         (unsigned long long)the_tracer.lost, "forgotten_paths", (unsigned long long)the_tracer.forgotten,
         "gaps", gaps);
 }

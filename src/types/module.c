@@ -100,10 +100,10 @@ static PyObject *get_tracemalloc_memory(PyObject *Py_UNUSED(module), PyObject *P
 
 PyDoc_STRVAR(capabilities_doc,
              "capabilities($module, /)\n--\n\n"
-             "New dict by name: what this interpreter lets the tracer do (bool), how many traces\n"
-             "were lost for want of memory (lost_traces), how many call paths that hold nothing any\n"
-             "more were added up as \"<forgotten>\" (forgotten_paths), and how many times another\n"
-             "tracer took the allocator hooks away for a while (gaps).");
+             "New dict by name: what this interpreter lets the tracer do (bool; a str says why\n"
+             "not), how many traces were lost for want of memory (lost_traces), how many call\n"
+             "paths that hold nothing any more were added up as \"<forgotten>\" (forgotten_paths),\n"
+             "and how many times another tracer took the allocator hooks away for a while (gaps).");
 
 static PyObject *capabilities(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
     return engine_capabilities();

@@ -112,7 +112,7 @@ static void assert_blocks(struct world *world) {
             assert_int_equal(node_index(world, world->tracer.ledger.tallies[tally].node), block->who);
         }
         if (block->domain == MAIN_DOMAIN || block->domain == DOMAIN_PYTHON) {
-            assert_true(tracer_find_node(&world->tracer, block->address, &node));
+            assert_true(tracer_find_node(&world->tracer, DOMAIN_PYTHON, block->address, &node));
             assert_int_equal(node_index(world, node), block->who % NODES);
         }
     }

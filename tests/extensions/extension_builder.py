@@ -51,26 +51,27 @@ def can_build() -> str:
     return ""
 
 
-def build(name: str) -> str:
-    """The path of the built extension, compiled when its source is newer."""
+def build(name: str, *options: str) -> str:
+    """The path of the built extension, compiled when its source is newer; `options` are for the compiler."""
     source = os.path.join(HERE, name + ".c")
-    target = os.path.join(RESULTS, name + importlib.machinery.EXTENSION_SUFFIXES[0])
+    folder = os.path.join(RESULTS, "".join(options).replace(os.sep, "_"))
+    target = os.path.join(folder, name + importlib.machinery.EXTENSION_SUFFIXES[0])
     newest = max(map(os.path.getmtime, [source, *glob.glob(ADAPTERS)]))
     if os.path.exists(target) and os.path.getmtime(target) >= newest:
         return target
-    os.makedirs(RESULTS, exist_ok=True)
+    os.makedirs(folder, exist_ok=True)
     fresh = f"{target}.{os.getpid()}"
     include = sysconfig.get_path("include")
     folders = [include, os.path.join(include, "internal"), os.path.join(include, "internal", "mimalloc")]
     headers = [word for folder in folders for word in ("-isystem", folder)]
-    subprocess.run([*compiler(), *FLAGS, *headers, source, "-o", fresh], check=True)
+    subprocess.run([*compiler(), *FLAGS, *headers, source, "-o", fresh, *options], check=True)
     os.replace(fresh, target)
     return target
 
 
-def load(name: str) -> types.ModuleType:
+def load(name: str, *options: str) -> types.ModuleType:
     """Build the extension when needed and import it."""
-    spec = importlib.util.spec_from_file_location(name, build(name))
+    spec = importlib.util.spec_from_file_location(name, build(name, *options))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

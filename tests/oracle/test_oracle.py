@@ -27,6 +27,7 @@ HEAVY = {
     "logging_unittest",
     "native_threads",
     "numeric_types",
+    "numpy_arrays",
 }
 HEAVY |= {"parsing", "raw_domain", "realloc_heavy", "recursion", "subprocesses", "threads", "tracing_hooks"}
 

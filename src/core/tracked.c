@@ -1,0 +1,87 @@
+/* tracked: what extensions report (tracked.h): blocks of the side partition, that the main one may have to forget. */
+#include "tracer.h"
+
+status disowned_init(struct disowned *disowned, struct vmem *account) {
+    disowned->count = 0;
+    return region_init(&disowned->addresses, account, DISOWNED_MOST * sizeof(uintptr_t));
+}
+
+void disowned_fini(struct disowned *disowned) {
+    region_fini(&disowned->addresses);
+    disowned->count = 0;
+}
+
+void tracer_settle_locked(struct tracer *tracer) {
+    assert(lock_is_mine(&tracer->side.lock));
+    struct disowned *disowned = &tracer->disowned;
+    if (tracer->side.pending)
+        side_settle_locked(&tracer->side, &tracer->ledger);
+    while (disowned->count != 0)
+        (void)tracer_remove_slow(tracer, ((const uintptr_t *)disowned->addresses.base)[--disowned->count]);
+}
+
+/* Makes the main partition's next event take the slow way, which settles first. */
+static void end_event_locked(struct tracer *tracer, bool joint) {
+    if (!joint)
+        __atomic_store_n(&tracer->fast_thread, NO_THREAD, __ATOMIC_RELEASE);
+}
+
+static void disown_locked(struct disowned *disowned, uintptr_t address) {
+    if (disowned->count == DISOWNED_MOST ||
+        region_grow(&disowned->addresses, (disowned->count + 1) * sizeof(uintptr_t)) != STATUS_OK)
+        return;
+    ((uintptr_t *)disowned->addresses.base)[disowned->count++] = address;
+}
+
+/* An address is known to one partition at most, so what the side knows the main one does not. */
+static void forget_in_main_locked(struct tracer *tracer, bool joint, uintptr_t address) {
+    if (side_find_locked(&tracer->side, DOMAIN_PYTHON, address) != NULL)
+        return;
+    if (!joint) {
+        disown_locked(&tracer->disowned, address);
+    } else {
+        tracer_settle_locked(tracer);
+        (void)tracer_remove_slow(tracer, address);
+    }
+}
+
+static status put_locked(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address, size_t size,
+                         uint32_t node) {
+    if (domain == DOMAIN_PYTHON) {
+        __atomic_store_n(&tracer->strays, true, __ATOMIC_RELAXED);
+        forget_in_main_locked(tracer, joint, address);
+    }
+    status result = side_put_locked(&tracer->side, joint ? &tracer->ledger : NULL, domain, address, size,
+                                    node);
+    if (result != STATUS_OK)
+        tracer_count_lost(tracer);
+    end_event_locked(tracer, joint);
+    return result;
+}
+
+status tracer_track(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
+                    uintptr_t address, size_t size, uint32_t node) {
+    status result = STATUS_OK;
+    lock_acquire(&tracer->side.lock);
+    if (tracer->active)
+        result = paths != tracer->paths ? STATUS_INVALID
+                                        : put_locked(tracer, joint, domain, address, size, node);
+    lock_release(&tracer->side.lock);
+    return result;
+}
+
+static void remove_locked(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address) {
+    struct ledger *ledger = joint ? &tracer->ledger : NULL;
+    bool found = side_remove_locked(&tracer->side, ledger, domain, address, NULL, NULL);
+    if (!found && domain == DOMAIN_PYTHON)
+        forget_in_main_locked(tracer, joint, address);
+    if (found || domain == DOMAIN_PYTHON)
+        end_event_locked(tracer, joint);
+}
+
+void tracer_untrack(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address) {
+    lock_acquire(&tracer->side.lock);
+    if (tracer->active)
+        remove_locked(tracer, joint, domain, address);
+    lock_release(&tracer->side.lock);
+}

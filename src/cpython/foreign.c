@@ -1,0 +1,147 @@
+/* foreign: stands in for libpython's PyTraceMalloc_Track and its like (foreign.h). */
+#include "foreign.h"
+
+#include "../types/engine.h"
+#include "capture.h"
+#include "hooks.h"
+#include "symhook.h"
+
+#include <string.h>
+
+enum { NOT_TRACING = -2, NO_MEMORY = -1 };
+
+static int track(unsigned int domain, uintptr_t address, size_t size);
+static int untrack(unsigned int domain, uintptr_t address);
+static PyObject *get_traceback(unsigned int domain, uintptr_t address);
+
+/* Callers that dlsym gave ours to keep it after the end: ours then only calls on. */
+static struct symhook slots[] = {
+    {"PyTraceMalloc_Track", 0, (uintptr_t)track, true},
+    {"PyTraceMalloc_Untrack", 0, (uintptr_t)untrack, true},
+    {"_PyTraceMalloc_GetTraceback", 0, (uintptr_t)get_traceback, true},
+};
+enum { GET_TRACEBACK = 2, SLOT_COUNT };
+static bool found; /* the first two */
+
+/* --- memtally's part ------------------------------------------------------------------------------------------------ */
+
+/* The call tree may be replaced while this thread looks for its path (collect.h): then it looks again. */
+static status track_apart(PyThreadState *thread, unsigned int domain, uintptr_t address, size_t size) {
+    struct callpaths *paths;
+    status result = STATUS_INVALID;
+    while (result == STATUS_INVALID && (paths = tracer_borrow_paths(&the_tracer)) != NULL) {
+        uint32_t node;
+        result = capture_apart(thread, paths, tracer_frames_are_one(&the_tracer), &node);
+        if (result == STATUS_OK)
+            result = tracer_track(&the_tracer, false, paths, domain, address, size, node);
+        else
+            tracer_count_lost(&the_tracer);
+        callpaths_release(paths);
+    }
+    return result;
+}
+
+static status track_joint(PyThreadState *thread, unsigned int domain, uintptr_t address, size_t size) {
+    uint32_t tally = hooks_tally_now(thread);
+    if (tally != 0)
+        return tracer_track(&the_tracer, true, the_tracer.paths, domain, address, size,
+                            the_tracer.ledger.tallies[tally].node);
+    tracer_count_lost(&the_tracer);
+    return STATUS_NOMEM;
+}
+
+static bool is_tracing(void) { return __atomic_load_n(&the_tracer.active, __ATOMIC_RELAXED); }
+
+static int track_here(unsigned int domain, uintptr_t address, size_t size) {
+    if (!is_tracing())
+        return NOT_TRACING;
+    struct caller caller = hooks_caller();
+    status result = caller.joint ? track_joint(caller.thread, domain, address, size)
+                                 : track_apart(caller.thread, domain, address, size);
+    if (result == STATUS_INVALID)
+        return NOT_TRACING; /* since a moment ago */
+    return result == STATUS_OK ? 0 : NO_MEMORY;
+}
+
+/* --- both tracers' ---------------------------------------------------------------------------------------------------- */
+
+/* Who does not trace has no say; of those who do, the one that failed has. */
+static int both(int ours, int standard) {
+    if (ours == NOT_TRACING || standard == NOT_TRACING)
+        return ours == NOT_TRACING ? standard : ours;
+    return ours != 0 ? ours : standard;
+}
+
+/* From 3.13 on the standard PyTraceMalloc_Track waits for the GIL even while it is off. Untrack never does, and says
+ * whether it is; that the block is unknown to it then makes no difference, since it is replaced. */
+static int track(unsigned int domain, uintptr_t address, size_t size) {
+    int ours = track_here(domain, address, size);
+    int standard = PyTraceMalloc_Untrack(domain, address);
+    if (standard != NOT_TRACING)
+        standard = PyTraceMalloc_Track(domain, address, size);
+    return both(ours, standard);
+}
+
+static int untrack(unsigned int domain, uintptr_t address) {
+    int ours = is_tracing() ? 0 : NOT_TRACING;
+    if (ours == 0)
+        tracer_untrack(&the_tracer, hooks_caller().joint, domain, address);
+    return both(ours, PyTraceMalloc_Untrack(domain, address));
+}
+
+/* A tuple of (file name, line), the most recent frame first. */
+static PyObject *frames_of(const struct callpaths *paths, uint32_t node) {
+    Py_ssize_t count = (Py_ssize_t)path_frames(paths, node, (uint32_t)engine_limit());
+    PyObject *frames = PyTuple_New(count);
+    for (Py_ssize_t i = 0; i < count && frames != NULL; i++) {
+        const struct site *site = site_get(paths, node_get(paths, node)->site);
+        struct string name = strtab_get(&paths->strings, site->file);
+        PyObject *file = PyUnicode_DecodeUTF8(name.bytes, (Py_ssize_t)name.length, "surrogatepass");
+        PyObject *frame = file != NULL ? Py_BuildValue("(NI)", file, site->line) : NULL;
+        if (frame == NULL)
+            Py_CLEAR(frames);
+        else
+            PyTuple_SET_ITEM(frames, i, frame);
+        node = node_get(paths, node)->parent;
+    }
+    return frames;
+}
+
+/* With a GIL: the main one, or another interpreter's, in which the answer is the standard tracer's. */
+static PyObject *get_traceback(unsigned int domain, uintptr_t address) {
+    PyObject *(*standard)(
+        unsigned int, uintptr_t) = (PyObject * (*)(unsigned int, uintptr_t)) slots[GET_TRACEBACK].original;
+    struct callpaths *paths;
+    uint32_t node, depth;
+    if (!hooks_caller().joint || engine_find_block(domain, address, &paths, &node, &depth) == 0)
+        return standard(domain, address);
+    PyObject *frames = frames_of(paths, node);
+    callpaths_release(paths);
+    return frames;
+}
+
+/* --- start and stop --------------------------------------------------------------------------------------------------- */
+
+void foreign_start(bool patch) {
+    if (!patch)
+        return;
+    found = symhook_find(slots, GET_TRACEBACK);
+    (void)symhook_find(&slots[GET_TRACEBACK], 1);
+    symhook_add(slots, SLOT_COUNT);
+}
+
+void foreign_stop(void) { symhook_remove(slots, SLOT_COUNT); }
+
+PyObject *foreign_capability(bool patch) {
+    const char *module;
+    int error = symhook_refusal(&module);
+    if (!patch)
+        return PyUnicode_FromString("MEMTALLY_SAFE is set: import tables are not written to");
+    if (!found)
+        return PyUnicode_FromString("this interpreter exports no PyTraceMalloc_Track: what is linked into it "
+                                    "calls its own directly");
+    if (error != 0)
+        return PyUnicode_FromFormat("the import table of %s cannot be written to (%s)", module,
+                                    strerror(error));
+    return Py_NewRef(Py_True);
+}
