@@ -1,0 +1,420 @@
+/* calltable: see calltable.h. One thread makes a table; the snapshots are only read. */
+#include "calltable.h"
+#include "grouping.h"
+#include "pathcopy.h"
+
+#include <string.h>
+
+struct item {
+    uint32_t parent, site;
+    uint32_t row; /* of the table: its own, or the one that it is merged into */
+    float share;  /* the largest of all; no caller's is smaller than that of what it calls */
+    uint32_t first,
+        next; /* of those that stay: what is called from here, what else the same caller calls; 0: none */
+    uint32_t below; /* calls that are merged into the row behind this one */
+    bool stays;
+};
+
+struct work {
+    struct vmem *account;
+    struct snapshot *const *snapshots;
+    size_t count;
+    bool compared;
+    struct callpaths *paths;
+    struct pathcopy copies[CALLTABLE_MOST]; /* one for each set of call paths that is not `paths` */
+    const struct pathcopy
+        *copied[CALLTABLE_MOST]; /* by snapshot; NULL where its nodes are those of `paths` */
+    uint32_t *known;             /* by node of `paths`: item + 1; 0: not needed */
+    uint32_t end;                /* nodes that matter are below */
+    struct item *items;          /* callers first */
+    uint32_t item_count, room;   /* room: items there is memory for */
+    struct idtable index;        /* items, + 1, by parent and site */
+    pair *sums, *older;          /* by item; older: only where there is something to compare */
+};
+
+/* --- one set of call paths for all --- */
+
+/* The copy of a snapshot's call paths, which begins empty unless an earlier snapshot has the same. */
+static status find_copy(struct work *work, size_t at, struct pathcopy **copy) {
+    struct callpaths *from = work->snapshots[at]->paths;
+    for (*copy = work->copies; (*copy)->from != NULL; ++*copy)
+        if ((*copy)->from == from)
+            return STATUS_OK;
+    return pathcopy_init(*copy, work->account, from, work->paths);
+}
+
+static status copy_rows(struct work *work, size_t at) {
+    const struct snapshot *snapshot = work->snapshots[at];
+    struct pathcopy *copy;
+    status result = find_copy(work, at, &copy);
+    for (size_t i = 0; i < snapshot->row_count && result == STATUS_OK; i++) {
+        uint32_t node;
+        result = pathcopy_node(copy, snapshot_row(snapshot, i)->node, &node);
+    }
+    work->copied[at] = copy;
+    return result;
+}
+
+static status join_paths(struct work *work) {
+    bool same = true;
+    for (size_t at = 1; at < work->count; at++)
+        same = same && work->snapshots[at]->paths == work->snapshots[0]->paths;
+    work->paths = same ? work->snapshots[0]->paths : callpaths_new(work->account);
+    if (work->paths == NULL)
+        return STATUS_NOMEM;
+    if (same)
+        callpaths_retain(work->paths);
+    status result = STATUS_OK;
+    for (size_t at = 0; !same && at < work->count && result == STATUS_OK; at++)
+        result = copy_rows(work, at);
+    return result;
+}
+
+static uint32_t node_of(const struct work *work, size_t at, const struct row *row) {
+    const struct pathcopy *copied = work->copied[at];
+    return copied == NULL || row->node == 0 ? row->node : copied->nodes[row->node] - 1;
+}
+
+/* --- calls --- */
+
+static uint64_t hash_key(uint32_t parent, uint32_t site) {
+    return hash_mix(hash_mix((uint64_t)parent << 32 | site));
+}
+
+static uint64_t hash_of(const void *owner, uint32_t id) {
+    const struct item *item = &((const struct work *)owner)->items[id - 1];
+    return hash_key(item->parent, item->site);
+}
+
+/* The item of a caller and a site, made where it is not there. */
+static status find_item(struct work *work, uint32_t parent, uint32_t site, uint32_t *found) {
+    status result = idtable_reserve(&work->index, hash_of, work);
+    if (result != STATUS_OK)
+        return result;
+    size_t slot = idtable_first(&work->index, hash_key(parent, site));
+    for (uint32_t id; (id = work->index.slots[slot]) != 0; slot = idtable_next(&work->index, slot)) {
+        if (work->items[id - 1].parent == parent && work->items[id - 1].site == site) {
+            *found = id - 1;
+            return STATUS_OK;
+        }
+    }
+    *found = work->item_count++;
+    work->items[*found] = (struct item){.parent = parent, .site = site};
+    idtable_put(&work->index, slot, *found + 1);
+    return STATUS_OK;
+}
+
+/* Puts 1 into `known` for every node that rows are at or below; how many these are. */
+static uint32_t mark_needed(struct work *work) {
+    uint32_t needed = 1;
+    work->known[0] = 1;
+    for (size_t at = 0; at < work->count; at++)
+        for (size_t i = 0; i < work->snapshots[at]->row_count; i++)
+            work->known[node_of(work, at, snapshot_row(work->snapshots[at], i))] = 1;
+    for (uint32_t node = work->end - 1; node > 0; node--) { /* callers have smaller ids */
+        if (work->known[node] != 0) {
+            work->known[node_get(work->paths, node)->parent] = 1;
+            needed++;
+        }
+    }
+    return needed;
+}
+
+/* Looks only at nodes below the root: nodes elsewhere have different callers or sites, so only two of these can be one
+ * call (a line that was reached at two depths), and what is called from them. */
+static status find_doubles(struct work *work, bool *doubles) {
+    uint32_t item, before;
+    *doubles = false;
+    for (uint32_t node = 1; node < work->end; node++) {
+        const struct node *here = node_get(work->paths, node);
+        if (work->known[node] == 0 || here->parent != 0)
+            continue;
+        before = work->item_count;
+        status result = find_item(work, 0, here->site, &item);
+        if (result != STATUS_OK)
+            return result;
+        *doubles = *doubles || before == work->item_count;
+        work->known[node] = item + 1;
+    }
+    return STATUS_OK;
+}
+
+static status number_calls(struct work *work) {
+    bool doubles;
+    status result = find_doubles(work, &doubles);
+    for (uint32_t node = 1; node < work->end && result == STATUS_OK; node++) {
+        const struct node *here = node_get(work->paths, node);
+        if (work->known[node] == 0 || here->parent == 0)
+            continue;
+        uint32_t parent = work->known[here->parent] - 1, item = work->item_count;
+        if (doubles)
+            result = find_item(work, parent, here->site, &item);
+        else
+            work->items[work->item_count++] = (struct item){.parent = parent, .site = here->site};
+        work->known[node] = item + 1;
+    }
+    return result;
+}
+
+static status make_items(struct work *work) {
+    work->room = mark_needed(work);
+    work->items = vmem_map(work->account, work->room * sizeof *work->items);
+    work->sums = vmem_map(work->account, work->room * sizeof *work->sums);
+    work->item_count = 1;
+    return work->items == NULL || work->sums == NULL ? STATUS_NOMEM : number_calls(work);
+}
+
+/* --- which of them stay --- */
+
+static void add_own(const struct work *work, size_t at, pair *sums) {
+    const struct snapshot *snapshot = work->snapshots[at];
+    memset(sums, 0, work->item_count * sizeof *sums);
+    for (size_t i = 0; i < snapshot->row_count; i++) {
+        const struct row *row = snapshot_row(snapshot, i);
+        pair *own = &sums[work->known[node_of(work, at, row)] - 1];
+        own->bytes = add_capped(own->bytes, row_bytes(snapshot, row));
+        own->blocks = add_capped(own->blocks, row->count);
+    }
+}
+
+/* Adds to every caller what it calls, and notes the shares. */
+static void note_shares(struct work *work, pair *sums) {
+    for (uint32_t id = work->item_count - 1; id > 0; id--) {
+        pair *caller = &sums[work->items[id].parent];
+        caller->bytes = add_capped(caller->bytes, sums[id].bytes);
+        caller->blocks = add_capped(caller->blocks, sums[id].blocks);
+    }
+    double bytes = sums[0].bytes == 0 ? 1 : (double)sums[0].bytes;
+    double blocks = sums[0].blocks == 0 ? 1 : (double)sums[0].blocks;
+    for (uint32_t id = 0; id < work->item_count; id++) {
+        float of_bytes = (float)((double)sums[id].bytes / bytes);
+        float of_blocks = (float)((double)sums[id].blocks / blocks);
+        float share = of_bytes > of_blocks ? of_bytes : of_blocks;
+        work->items[id].share = share > work->items[id].share ? share : work->items[id].share;
+    }
+}
+
+static uint64_t distance(uint64_t a, uint64_t b) { return a > b ? a - b : b - a; }
+
+static void note_changes(struct work *work, size_t at, size_t old) {
+    add_own(work, at, work->sums);
+    add_own(work, old, work->older);
+    for (uint32_t id = 0; id < work->item_count; id++) {
+        work->sums[id].bytes = distance(work->sums[id].bytes, work->older[id].bytes);
+        work->sums[id].blocks = distance(work->sums[id].blocks, work->older[id].blocks);
+    }
+    note_shares(work, work->sums);
+}
+
+/* Positive floats are in the order of their bits. */
+static uint32_t bits_of(float share) {
+    uint32_t bits;
+    memcpy(&bits, &share, sizeof bits);
+    return bits;
+}
+
+enum { DIGITS = 1 << 16 };
+
+/* Of all items whose upper half of bits is `upper` (or of all, where it is DIGITS), how many have each digit, the upper
+ * or the lower half; then the digit of the one that `*most` larger ones come before, and how many of these are left. */
+static uint32_t find_digit(const struct work *work, uint32_t *digits, uint32_t upper, uint32_t *most) {
+    memset(digits, 0, DIGITS * sizeof *digits);
+    for (uint32_t id = 0; id < work->item_count; id++) {
+        uint32_t bits = bits_of(work->items[id].share);
+        if (upper == DIGITS)
+            digits[bits >> 16]++;
+        else if (bits >> 16 == upper)
+            digits[bits & (DIGITS - 1)]++;
+    }
+    uint32_t digit = DIGITS - 1;
+    for (; digit > 0 && digits[digit] <= *most; digit--)
+        *most -= digits[digit];
+    return digit;
+}
+
+static uint32_t count_staying(const struct work *work, struct calltable_cut cut) {
+    uint32_t large = 0;
+    for (uint32_t id = 0; id < work->item_count; id++)
+        large += work->items[id].share >= cut.least;
+    large = large > cut.enough ? large : cut.enough;
+    return large < cut.most ? large : cut.most;
+}
+
+/* Of equal shares the callers, which come first, stay first. */
+static status choose(struct work *work, uint32_t most) {
+    uint32_t *digits = vmem_map(work->account, DIGITS * sizeof *digits);
+    if (digits == NULL)
+        return STATUS_NOMEM;
+    uint32_t upper = find_digit(work, digits, DIGITS, &most);
+    uint32_t least = upper << 16 | find_digit(work, digits, upper, &most);
+    for (uint32_t id = 0; id < work->item_count; id++) {
+        uint32_t bits = bits_of(work->items[id].share);
+        work->items[id].stays = id == 0 || bits > least || (bits == least && most > 0);
+        most -= bits == least && most > 0;
+    }
+    vmem_unmap(work->account, digits, DIGITS * sizeof *digits);
+    return STATUS_OK;
+}
+
+static status cut_small(struct work *work, struct calltable_cut cut) {
+    size_t half = work->compared ? work->count / 2 : 0;
+    for (uint32_t id = 0; id < work->item_count; id++)
+        work->items[id].stays = true;
+    if (work->item_count <= cut.enough && work->item_count <= cut.most)
+        return STATUS_OK;
+    for (size_t at = 0; at < work->count; at++) {
+        add_own(work, at, work->sums);
+        note_shares(work, work->sums);
+    }
+    if (half > 0 && (work->older = vmem_map(work->account, work->room * sizeof *work->older)) == NULL)
+        return STATUS_NOMEM;
+    for (size_t at = 0; at < half; at++)
+        note_changes(work, at, half + at);
+    return choose(work, count_staying(work, cut));
+}
+
+/* --- the table --- */
+
+/* Lists what calls led to, counts what is merged; how many rows that makes. */
+static uint32_t link_calls(struct work *work) {
+    uint32_t rows = 1;
+    for (uint32_t id = work->item_count - 1; id > 0; id--) { /* so that lists begin with the smallest id */
+        struct item *item = &work->items[id], *caller = &work->items[item->parent];
+        if (item->stays) {
+            item->next = caller->first;
+            caller->first = id;
+            rows += item->below > 0 ? 2 : 1;
+        } else {
+            caller->below += item->below + 1;
+        }
+    }
+    return rows + (work->items[0].below > 0);
+}
+
+static status make_arrays(struct calltable *table, uint32_t rows, size_t snapshots) {
+    table->bytes = rows * (3 * sizeof(uint32_t) + 2 * snapshots * sizeof(uint64_t)) + sizeof(uint64_t);
+    uint64_t *numbers = vmem_map(table->account, table->bytes);
+    if (numbers == NULL)
+        return STATUS_NOMEM;
+    for (size_t at = 0; at < snapshots; at++) {
+        table->sizes[at] = numbers + 2 * at * rows;
+        table->counts[at] = numbers + (2 * at + 1) * rows;
+    }
+    table->parents = (uint32_t *)(numbers + 2 * snapshots * rows);
+    table->sites = table->parents + rows;
+    table->merged = table->sites + rows;
+    return STATUS_OK;
+}
+
+static uint32_t put_row(struct calltable *table, uint32_t parent, uint32_t site, uint32_t merged) {
+    uint32_t row = table->count++;
+    table->parents[row] = parent;
+    table->sites[row] = site;
+    table->merged[row] = merged;
+    return row;
+}
+
+/* Down to what was called first, else on to what the same caller called next, else up. */
+static void put_rows(struct work *work, struct calltable *table) {
+    struct item *items = work->items;
+    uint32_t id = 0;
+    while (true) {
+        items[id].row = put_row(table, items[items[id].parent].row, items[id].site, 0);
+        if (items[id].below > 0)
+            put_row(table, items[id].row, 0, items[id].below);
+        if (items[id].first != 0) {
+            id = items[id].first;
+            continue;
+        }
+        while (id != 0 && items[id].next == 0)
+            id = items[id].parent;
+        if (id == 0)
+            break;
+        id = items[id].next;
+    }
+    for (id = 1; id < work->item_count; id++) {
+        const struct item *caller = &items[items[id].parent];
+        if (!items[id].stays)
+            items[id].row = caller->row + caller->stays; /* the row behind a caller that stays */
+    }
+}
+
+static void put_numbers(const struct work *work, struct calltable *table, size_t at) {
+    add_own(work, at, work->sums);
+    for (uint32_t id = 0; id < work->item_count; id++) {
+        uint32_t row = work->items[id].row;
+        table->sizes[at][row] = add_capped(table->sizes[at][row], work->sums[id].bytes);
+        table->counts[at][row] = add_capped(table->counts[at][row], work->sums[id].blocks);
+    }
+}
+
+/* --- life --- */
+
+static status make(struct work *work, struct calltable *table, struct calltable_cut cut) {
+    status result = join_paths(work);
+    if (result != STATUS_OK)
+        return result;
+    work->end = callpaths_ends(work->paths).nodes;
+    work->known = vmem_map(work->account, work->end * sizeof *work->known);
+    result = work->known == NULL ? STATUS_NOMEM : idtable_init(&work->index, work->account);
+    if (result == STATUS_OK)
+        result = make_items(work);
+    if (result == STATUS_OK)
+        result = cut_small(work, cut);
+    if (result == STATUS_OK)
+        result = make_arrays(table, link_calls(work), work->count);
+    if (result != STATUS_OK)
+        return result;
+    put_rows(work, table);
+    for (size_t at = 0; at < work->count; at++)
+        put_numbers(work, table, at);
+    table->paths = work->paths;
+    callpaths_retain(table->paths);
+    return STATUS_OK;
+}
+
+static void give_back(struct work *work) {
+    for (size_t at = 0; at < work->count; at++)
+        pathcopy_fini(&work->copies[at]);
+    idtable_fini(&work->index);
+    vmem_unmap(work->account, work->known, work->end * sizeof *work->known);
+    vmem_unmap(work->account, work->items, work->room * sizeof *work->items);
+    vmem_unmap(work->account, work->sums, work->room * sizeof *work->sums);
+    vmem_unmap(work->account, work->older, work->room * sizeof *work->older);
+    callpaths_release(work->paths);
+}
+
+status calltable_init(struct calltable *table, struct vmem *account, struct snapshot *const *snapshots,
+                      size_t count, bool compared, struct calltable_cut cut) {
+    struct work work = {.account = account, .snapshots = snapshots, .count = count, .compared = compared};
+    assert(count > 0 && count <= CALLTABLE_MOST && (!compared || count % 2 == 0));
+    *table = (struct calltable){.account = account};
+    status result = make(&work, table, cut);
+    give_back(&work);
+    if (result != STATUS_OK)
+        calltable_fini(table);
+    return result;
+}
+
+void calltable_fini(struct calltable *table) {
+    if (table->sizes[0] != NULL)
+        vmem_unmap(table->account, table->sizes[0], table->bytes);
+    callpaths_release(table->paths);
+    memset(table, 0, sizeof *table);
+}
+
+bool calltable_check(const struct calltable *table) {
+    if (table->count == 0 || table->sites[0] != 0 || table->merged[0] != 0)
+        return false;
+    for (uint32_t row = 1; row < table->count; row++) {
+        uint32_t caller = table->parents[row], above = row - 1;
+        if (caller >= row || table->merged[caller] != 0 || (table->merged[row] != 0 && caller != above))
+            return false;
+        while (above != caller &&
+               above != 0) /* in preorder a row's caller is the row before, or above that one */
+            above = table->parents[above];
+        if (above != caller)
+            return false;
+    }
+    return true;
+}
