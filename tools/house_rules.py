@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import page_library
 import sources
 from steps import ROOT
 
@@ -25,6 +26,9 @@ TEXT = (
     ".txt",
     ".pth",
     ".cfg",
+    ".html",
+    ".css",
+    ".js",
 )
 VERSION_TEST = re.compile(r"\bPY_(?:VERSION_HEX|M[A-Z]+_VERSION)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:root|work|home)(?:/|\b)")
@@ -90,6 +94,11 @@ def sources_are_listed() -> Remarks:
     yield from sources.stale_lists()
 
 
+def library_is_as_fetched() -> Remarks:
+    """The library in the flame graph's page is the one that was fetched, unchanged."""
+    yield from page_library.changed()
+
+
 def one_version() -> Remarks:
     """meson.build and pyproject.toml tell the same version."""
     pattern = re.compile(r"^\s*version\s*[:=]\s*['\"]([^'\"]+)['\"]", re.MULTILINE)
@@ -107,6 +116,7 @@ RULES = (
     no_machine_paths,
     nothing_left_over,
     sources_are_listed,
+    library_is_as_fetched,
     one_version,
 )
 

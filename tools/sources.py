@@ -13,6 +13,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGED = (".py", ".pyi", ".typed", ".html", ".css", ".js", ".txt")
 MAIN = re.compile(r"^int\s+main\s*\(", re.MULTILINE)
 
 
@@ -41,7 +42,7 @@ def package_lists() -> collections.abc.Iterator[tuple[str, list[str]]]:
     place = ROOT / "memtally"
     by_folder: dict[str, list[str]] = {"": []}
     for path in sorted(place.rglob("*")):
-        if path.suffix in (".py", ".pyi", ".typed") and "__pycache__" not in path.parts:
+        if path.suffix in PACKAGED and "__pycache__" not in path.parts:
             inside = path.relative_to(place)
             by_folder.setdefault(inside.parent.as_posix().removeprefix("."), []).append(inside.as_posix())
     yield from sorted(by_folder.items())

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-COMMANDS = ("run", "top", "tree", "diff", "leaks", "info", "convert")
+COMMANDS = ("run", "top", "tree", "diff", "leaks", "flamegraph", "info", "convert")
 
 USAGE_ERROR = 2
 """Exit status for a command line that cannot be carried out, as argparse and python have it."""

@@ -46,6 +46,13 @@ extern const char export_doc[], block_sizes_doc[];
 PyObject *snapshot_growing(PyObject *self, PyObject *args);
 extern const char growing_doc[];
 
+/* --- calltable.c: the call trees of several snapshots as columns --- */
+
+PyObject *call_table(PyObject *module, PyObject *args);
+extern const char call_table_doc[];
+PyObject *snapshot_flamegraph(PyObject *self, PyObject *args, PyObject *kwargs);
+extern const char flamegraph_doc[];
+
 /* --- combine.c: several snapshots as one, and differences --- */
 
 PyObject *snapshot_merge(PyObject *type, PyObject *mapping);

@@ -312,6 +312,7 @@ static PyMethodDef module_methods[] = {
     {"get_object_traceback", KEYWORDS(get_object_traceback), get_object_traceback_doc},
     {"take_snapshot", KEYWORDS(take_snapshot), take_snapshot_doc},
     {"capabilities", capabilities, METH_NOARGS, capabilities_doc},
+    {"_call_table", call_table, METH_VARARGS, call_table_doc},
     {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
     {"_get_object_traceback", get_object_traceback_raw, METH_O, get_object_traceback_raw_doc},
     {"_format_size", format_size_function, METH_VARARGS, "_format_size($module, size, sign, /)\n--\n\n"},

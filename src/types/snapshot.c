@@ -351,6 +351,25 @@ static PyObject *snapshot_view(PyObject *self, PyObject *args, PyObject *kwargs)
     return result;
 }
 
+static PyObject *snapshot_views(PyObject *self, void *Py_UNUSED(closure)) {
+    struct state *state = state_of(self);
+    struct traces *traces = state == NULL ? NULL : own_traces(state, self);
+    PyObject *list = traces == NULL && PyErr_Occurred() ? NULL : PyList_New(0), *tuple = NULL;
+    for (int view = 0; list != NULL && view < VIEW_COUNT; view++) {
+        bool there = traces != NULL && traces->views != NULL ? traces->views->there[view]
+                                                             : view_of(traces) == (enum view)view;
+        PyObject *name = there ? PyUnicode_InternFromString(view_names[view]) : NULL;
+        if (there && (name == NULL || PyList_Append(list, name) < 0))
+            Py_CLEAR(list);
+        Py_XDECREF(name);
+    }
+    if (list != NULL)
+        tuple = PyList_AsTuple(list);
+    Py_XDECREF(list);
+    Py_XDECREF((PyObject *)traces);
+    return tuple;
+}
+
 static PyObject *snapshot_metadata(PyObject *self, void *Py_UNUSED(closure)) {
     struct state *state = state_of(self);
     struct traces *traces = state == NULL ? NULL : own_traces(state, self);
@@ -453,6 +472,8 @@ static PyMethodDef snapshot_methods[] = {
     {"view", (PyCFunction)(void (*)(void))snapshot_view, METH_VARARGS | METH_KEYWORDS, view_doc},
     {"dump", (PyCFunction)(void (*)(void))snapshot_dump, METH_VARARGS | METH_KEYWORDS, dump_doc},
     {"load", (PyCFunction)(void (*)(void))snapshot_load, METH_VARARGS | METH_KEYWORDS | METH_CLASS, load_doc},
+    {"flamegraph", (PyCFunction)(void (*)(void))snapshot_flamegraph, METH_VARARGS | METH_KEYWORDS,
+     flamegraph_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -460,6 +481,8 @@ static PyGetSetDef snapshot_getset[] = {
     {"processes", snapshot_processes, NULL, processes_doc, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {"view_name", snapshot_view_name, NULL, "Which view this is: 'live', 'peak' or 'total'.", NULL},
+    {"views", snapshot_views, NULL,
+     "Names of the views of the same moment that view() can show (tuple of str).", NULL},
     {"metadata", snapshot_metadata, NULL,
      "Read-only mapping of what is known of the snapshot as a whole: 'time' (ISO 8601, UTC), 'program',\n"
      "'arguments' (a tuple), 'python', 'memtally', 'platform', 'frames' (most of a traceback), "
