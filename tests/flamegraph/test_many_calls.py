@@ -1,0 +1,59 @@
+"""A hundred thousand call paths in a page, and a million in a file."""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import subprocess
+import sys
+
+import browsing
+import pytest
+
+import memtally
+
+PATHS = 100_000
+
+
+def random_snapshot(count: int) -> memtally.Snapshot:
+    """COUNT call paths up to 41 deep, each with a block of its own."""
+    chance = random.Random(1)
+    files = [f"/srv/app/package{i % 17}/module{i}.py" for i in range(200)]
+    paths: list[tuple[tuple[str, int], ...]] = [((files[0], 1),)]
+    while len(paths) < count:
+        recent = max(0, len(paths) - 3000) if chance.random() < 0.5 else 0
+        above = paths[chance.randrange(recent, len(paths))]
+        if len(above) < 41:
+            paths.append(((chance.choice(files), chance.randrange(1, 400)), *above))
+    traces = [(0, int(chance.paretovariate(1.1) * 40), path, len(path)) for path in paths]
+    return memtally.Snapshot(traces, 65535)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_call_paths_are_drawn_soon_and_zoomed_at_once(
+    window: browsing.Window, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "page.html"
+    random_snapshot(PATHS).flamegraph(path)
+    assert path.stat().st_size < 3_000_000
+    window.open(path)
+    assert window.chrome.execute_script("return performance.getEntriesByType('paint')[0].startTime") < 1000
+    for address in ("#inverted=yes", "#detail=function", "#show=table"):
+        window.open(path, address)
+    window.open(path)
+    window.click(0.1, 2)
+    assert len(window.trail) == 3
+
+
+@pytest.mark.slow
+def test_a_million_call_paths_need_less_than_500_megabytes(tmp_path: pathlib.Path) -> None:
+    random_snapshot(1_000_000).dump(tmp_path / "million.snap")
+    # ru_maxrss would begin with what this process had when it forked
+    script = (
+        "import re, sys; from memtally.__main__ import main; main(sys.argv[1:]);"
+        "print(re.search(r'VmHWM:\\s*(\\d+) kB', open('/proc/self/status').read())[1])"
+    )
+    command = [sys.executable, "-c", script, "flamegraph", "million.snap"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120)
+    assert int(done.stdout.split()[-1]) < 500 * 1024
+    assert (tmp_path / "million.flamegraph.html").stat().st_size < 3_000_000
