@@ -1,8 +1,9 @@
-"""`make demo`: a real program under memtally, and the import swap; about ten seconds.
+"""`make demo`: a real program under memtally, the import swap, and a flame graph; about ten seconds.
 
 python demo/run.py         with an interpreter that has memtally installed
 """
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -65,6 +66,28 @@ def show_the_import_swap() -> None:
         print(f"    {'/'.join(place.split('/')[-2:])}: {found}", flush=True)
 
 
+def has_display() -> bool:
+    """Whether somebody sits in front of this machine's screen, so that a browser can show them something."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def show_the_flame_graph() -> None:
+    say("""
+        The flame graph of the first program, one HTML file (memtally flamegraph):
+    """)
+    page = str(BUILD / "library_tour.flamegraph.html")
+    command = [
+        sys.executable,
+        "-m",
+        "memtally",
+        "flamegraph",
+        str(BUILD / "library_tour.memtally"),
+        "-o",
+        page,
+    ]
+    subprocess.run([*command, *(["--open"] if has_display() else [])], check=True)
+
+
 def main() -> None:
     show_where_memory_goes()
     show_the_import_swap()
@@ -76,6 +99,7 @@ def main() -> None:
           python -X memtally your_script.py   traces from the first line, for your own
                                               calls of memtally.take_snapshot()
     """)
+    show_the_flame_graph()
 
 
 if __name__ == "__main__":
