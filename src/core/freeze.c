@@ -13,7 +13,8 @@ struct counts {
     struct region runs; /* struct run */
     uint32_t run_count;
     struct count {
-        uint64_t key; /* size << TALLY_BITS | tally, as in struct big; a tally is never 0, so neither is a key */
+        /* size << TALLY_BITS | tally, as in struct big; a tally is never 0, so neither is a key */
+        uint64_t key;
         uint64_t blocks;
     } * items;
     size_t mask;
