@@ -8,7 +8,9 @@
  *
  * `fast_thread` is the thread that may use the main partition right now without asking: it holds the main GIL, its
  * mirror is in place and no window of the side is open. Anybody else takes tracer_enter first. It is changed under
- * the side's lock only; relaxed loads suffice, since what a late reader does counts as having happened before.
+ * the side's lock only; relaxed loads suffice, on machines with a weak memory order too: who acts upon it has found itself,
+ * and what it then touches is the main GIL's, which orders it. A late reader's event counts as having happened before; one
+ * that was told of the change (by a lock, by the GIL) sees it, because a single variable never goes back.
  *
  * Ownership: the tracer owns all of it. Failure: an allocation that finds no memory for its trace is a lost trace: it
  * is counted in `lost`, the program goes on, the block is unknown from then on.
