@@ -46,8 +46,11 @@ FREE_LISTED_SIZES = frozenset(
 
 @dataclass
 class Settings:
-    """What to compare and what to leave out; `own_file` is the oracle's file name, `reading_lines` those lines in
-    it on which the snapshots are made: what is made there only one of them has."""
+    """What to compare and what to leave out.
+
+    `own_file` is the oracle's file name, `reading_lines` those lines in it on which the snapshots are made: what
+    is made there only one of them has.
+    """
 
     own_file: str
     reading_lines: tuple[int, ...] = ()
@@ -272,7 +275,7 @@ def array_size(frames: Frames) -> int:
 
 
 def take_arrays(our: Counter[Row], std: Counter[Row]) -> set[tuple[Frames, int]]:
-    """Take out of `our` the standard tracer's array for each traceback it has now, made while that was current.
+    """Take out of `our` the standard tracer's array for each traceback it has, made while that was current.
 
     Before anything is compared: the array of one frame is as large as a float, which may be there as well.
     """
@@ -289,8 +292,8 @@ def take_std_memory(outcome: Outcome, our: Counted, std: Counted, surplus: int) 
     """Take out of `our` what the standard tracer, started last, allocated through our hooks for itself.
 
     That is, in the RAW domain, one record for each of its blocks and one array for each traceback it ever
-    met: exactly one for each traceback of its snapshot. From 3.15 on also a copy of each file name, made while
-    a traceback with that name was current. `surplus` is by how many the records differ from its blocks.
+    met: exactly one for each traceback of its snapshot. From 3.15 on also a copy of each file name, made
+    while a traceback with that name was current. `surplus` is by how many the records differ from its blocks.
     """
     if not -16 <= surplus <= 0:  # after our snapshot it traced the snapshot object and its own list
         outcome.errors.append(f"records of the standard tracer: {surplus:+} against its blocks")
@@ -372,8 +375,9 @@ def sort_pair(outcome: Outcome, pair: Pair) -> None:
 
 
 def allow_own(outcome: Outcome, our: Counted, std: Counted) -> None:
-    """Allow what one side has from the program and the other one, since its re-use was not seen, from the oracle's
-    own file: of each size as many blocks as the other side has more of there. What is really missing is in neither.
+    """Allow what is the program's on one side and the oracle's own on the other, which saw no re-use.
+
+    Of each size as many blocks as the other side has more of there: what is really missing is in neither.
     """
     read = Counter(
         {row: count for row, count in std.own.items() if row[2][0][1] in outcome.settings.reading_lines}
