@@ -63,13 +63,6 @@ int engine_init(PyObject *module) {
 
 /* --- start and stop ------------------------------------------------------------------------------------------------ */
 
-/* MEMTALLY_SAFE=1: nothing of the interpreter's own is written to, no frame and no import table; the slower ways are
- * taken. Read at each start. */
-static bool be_safe(void) {
-    const char *value = getenv("MEMTALLY_SAFE");
-    return value != NULL && value[0] != '\0' && strcmp(value, "0") != 0;
-}
-
 static bool environment_is_ignored(void) {
     PyObject *flags = PySys_GetObject("flags"); /* borrowed */
     PyObject *ignored = flags != NULL ? PyObject_GetAttrString(flags, "ignore_environment") : NULL;
@@ -79,10 +72,23 @@ static bool environment_is_ignored(void) {
     return result;
 }
 
+/* An environment variable; NULL: not set, empty, or to be ignored (-E, -I). */
+static const char *variable(const char *name) {
+    const char *value = getenv(name);
+    return value == NULL || value[0] == '\0' || environment_is_ignored() ? NULL : value;
+}
+
+/* MEMTALLY_SAFE=1: nothing of the interpreter's own is written to, no frame and no import table; the slower ways are
+ * taken. Read at each start. */
+static bool be_safe(void) {
+    const char *value = variable("MEMTALLY_SAFE");
+    return value != NULL && strcmp(value, "0") != 0;
+}
+
 /* MEMTALLY_PATHS: up to how many nodes the call tree is never collected (collect.h). */
 static int read_collect_least(uint32_t *least) {
-    const char *text = getenv("MEMTALLY_PATHS");
-    if (text == NULL || *text == '\0' || environment_is_ignored())
+    const char *text = variable("MEMTALLY_PATHS");
+    if (text == NULL)
         return 0;
     char *end;
     unsigned long number = strtoul(text, &end, 10);

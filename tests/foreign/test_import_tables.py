@@ -234,6 +234,11 @@ def test_safe_mode_writes_to_no_import_table():
     check(PRELUDE + SAFE, env={"MEMTALLY_SAFE": "1"})
 
 
+def test_safe_mode_is_off_where_the_environment_is_not_looked_at():
+    code = "import memtally; memtally.start(); assert 'MEMTALLY_SAFE' not in str(memtally.capabilities())"
+    check(code, "-E", env={"MEMTALLY_SAFE": "1"})
+
+
 LOADING = """
 import threading
 foreign = load("foreign_blocks")

@@ -48,8 +48,8 @@ FREE_LISTED_SIZES = frozenset(
 class Settings:
     """What to compare and what to leave out.
 
-    `own_file` is the oracle's file name, `reading_lines` those lines in it on which the snapshots are made: what
-    is made there only one of them has.
+    `own_file` is the oracle's file name, `reading_lines` those lines in it on which the snapshots are made:
+    what is made there only one of them has.
     """
 
     own_file: str
