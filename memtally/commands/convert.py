@@ -59,11 +59,17 @@ def execute(options: argparse.Namespace) -> int:
     if options.output is None and options.to in BINARY and sys.stdout and sys.stdout.isatty():
         fail(f"convert: {options.to} is not for a terminal: name a file with -o", USAGE_ERROR)
     snapshot = choosing.chosen(options.file, options)
+    if options.output is not None and _same(options.file, options.output):
+        fail(f"convert: {options.output} is the snapshot itself: name another file with -o", USAGE_ERROR)
     if options.to == "tracemalloc" and _blocks(snapshot) > MOST_BLOCKS:
         fail(f"convert: more than {MOST_BLOCKS:,} blocks are too many for one pickle", files.FILE_ERROR)
     with progress.saying(f"writing {options.output or options.to}"), _opened(options.output) as stream:
         FORMATS[options.to](snapshot, stream, os.path.basename(options.file))
     return 0
+
+
+def _same(a: str, b: str) -> bool:
+    return os.path.exists(b) and os.path.samefile(a, b)
 
 
 def _blocks(snapshot: memtally.Snapshot) -> int:

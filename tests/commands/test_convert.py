@@ -311,6 +311,16 @@ def test_a_deep_recursion_is_converted(desk):
     assert converted(desk, "collapsed").count(b";") == 2999
 
 
+def test_a_snapshot_is_not_replaced_by_what_it_is_converted_to(desk):
+    before = (desk.folder / "good.snap").read_bytes()
+    printed = desk.run("convert", "good.snap", "--to", "json", "-o", "./good.snap")
+    assert printed.status == 2
+    assert printed.err == (
+        "memtally: convert: ./good.snap is the snapshot itself: name another file with -o\n"
+    )
+    assert (desk.folder / "good.snap").read_bytes() == before
+
+
 def test_without_a_format_or_with_a_wrong_one_nothing_is_written(desk):
     for words in ([], ["--to", "xml"], ["--to"]):
         printed = desk.run("convert", "good.snap", *words, "-o", "out")
