@@ -31,7 +31,7 @@ def report(holdings: "Holdings | None", plan: "Plan", folder: str, stream: "Text
     if holdings.lost:
         say(stream, f"{holdings.lost:,} allocations are missing below: there was no memory to trace them")
     saved = save(holdings.live, plan.file, plan.replace, stream) if plan.file else ""
-    page = _draw(saved, plan, stream) if saved and plan.flamegraph else ""
+    page = _draw(saved, plan, folder, stream) if saved and plan.flamegraph else ""
     if stream and not plan.quiet:
         try:
             tables, found = _tables(holdings, stream)
@@ -80,7 +80,7 @@ def _write(stream: "TextIO", text: str) -> None:
         data = data[os.write(stream.fileno(), data) :]
 
 
-def _draw(file: str, plan: "Plan", stream: "TextIO | None") -> str:
+def _draw(file: str, plan: "Plan", folder: str, stream: "TextIO | None") -> str:
     """Draw the flame graph of the saved FILE; the name of the page, or "" where there is none."""
     from memtally.running import drawing
 
@@ -88,7 +88,7 @@ def _draw(file: str, plan: "Plan", stream: "TextIO | None") -> str:
     part = files.part_beside(page)
     try:
         try:
-            return files.place(part, page, plan.replace) if drawing.draw(file, part) else ""
+            return files.place(part, page, plan.replace) if drawing.draw(file, part, folder) else ""
         finally:
             files.remove(part)
     except Exception as error:

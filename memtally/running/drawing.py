@@ -11,11 +11,16 @@ import sys
 import memtally
 
 _CODE = """
-import sys
-sys.path.insert(0, sys.argv[1])
+import os, sys
+home, file, page, folder = sys.argv[1:]
+sys.path.insert(0, home)
 try:
+    if folder:
+        os.chdir(folder)  # where file names in tracebacks may begin
     import memtally
-    memtally.Snapshot.load(sys.argv[2]).flamegraph(sys.argv[3])
+    memtally.Snapshot.load(file).flamegraph(page)
+except OSError as error:
+    sys.exit(f"memtally: no flame graph: {error.strerror or error}")
 except Exception as error:
     sys.exit(f"memtally: no flame graph: {type(error).__name__}: {error}")
 except KeyboardInterrupt:
@@ -23,10 +28,10 @@ except KeyboardInterrupt:
 """
 
 
-def draw(file: str, page: str) -> bool:
-    """Draw the snapshot FILE as PAGE; False where that did not work, which has been said then."""
+def draw(file: str, page: str, folder: str) -> bool:
+    """Draw the snapshot FILE as PAGE, source from FOLDER; False where that failed, which has been said."""
     home = os.path.dirname(os.path.dirname(os.path.abspath(memtally.__file__)))
-    command = [sys.executable, "-I", "-c", _CODE, home, file, page]
+    command = [sys.executable, "-I", "-c", _CODE, home, file, page, folder]
     child = os.posix_spawn(sys.executable, command, os.environ)
     try:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -115,6 +116,13 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "PYTHONSAFEPATH",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def control_c_is_heard() -> None:
+    """Children find SIGINT as a terminal's programs do, also where a shell runs the tests in the background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -177,6 +177,25 @@ def test_a_program_that_listens_to_the_signal_itself_is_left_alone(workshop):
     assert (done.stderr, done.status) == ("", -signal.SIGTERM)
 
 
+@pytest.mark.skipif(not hasattr(memtally.Snapshot, "flamegraph"), reason="no flame graphs in this build")
+@pytest.mark.parametrize(("options", "name"), [([], "program.PID"), (["-o", "a.snap"], "a")])
+def test_the_flame_graph_is_drawn_beside_whatever_modules_the_program_has(workshop, options, name):
+    for module in ("json", "typing", "html", "base64", "threading", "zlib"):
+        workshop.write(f"{module}.py", "raise SystemExit('mine')")
+    (workshop.folder / "sub").mkdir()
+    workshop.write(
+        "program.py", "def load():\n    return bytes(1000000)\nx = load()\nimport os; os.chdir('sub')"
+    )
+    done = workshop.run("--flamegraph", *options, "program.py")
+    assert done.program_stderr == ""
+    [page] = workshop.folder.glob("*.html")
+    assert re.sub(r"\d+", "PID", page.stem) == name
+    assert "return bytes(1000000)" in page.read_text()
+    assert f"memtally: flame graph in {page.name}; to see more: memtally top " in done.report
+    assert {path.suffix for path in workshop.folder.iterdir()} <= {".py", ".html", ".memtally", ".snap", ""}
+    assert not list(workshop.folder.glob(".*"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
 def test_a_signal_at_any_moment_leaves_whole_files_or_none(workshop, number, delay):

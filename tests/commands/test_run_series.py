@@ -161,6 +161,33 @@ def test_a_folder_that_vanishes_is_said_once_and_the_program_goes_on(workshop):
     assert done.stderr.count("a.000001.snap: No such file") == 1
 
 
+def test_modules_of_the_program_that_are_named_as_the_librarys_are_left_alone(workshop):
+    names = (
+        "json",
+        "typing",
+        "threading",
+        "signal",
+        "fnmatch",
+        "re",
+        "tempfile",
+        "datetime",
+        "multiprocessing",
+    )
+    for name in names:
+        workshop.write(f"{name}.py", f"print('the program has its own {name}')")
+    workshop.write(
+        "program.py",
+        "import json, signal, multiprocessing, os, time\n"
+        "if os.fork() == 0: raise SystemExit\n"
+        "os.wait()\nos.kill(os.getpid(), 10)\ntime.sleep(0.3)\n",
+    )
+    done = workshop.run("--every", "0.05", "--on-signal", "USR1", "program.py")
+    assert done.program_stderr == ""
+    assert done.stdout.count("has its own") == 3
+    assert series(workshop)
+    assert len(workshop.snapshots()) >= 4
+
+
 # --- signals
 
 
