@@ -120,7 +120,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def control_c_is_heard() -> None:
-    """Children find SIGINT as a terminal's programs do, also where a shell runs the tests in the background."""
+    """Children find SIGINT as a terminal's programs do, also where tests run in the background."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

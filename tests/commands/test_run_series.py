@@ -253,3 +253,24 @@ def test_the_signal_reaches_a_main_thread_that_waits(workshop):
     process.send_signal(signal.SIGUSR1)
     wait_for(lambda: 1 in series(workshop))
     kill(process)
+
+
+@pytest.mark.slow  # five seconds of waiting
+def test_a_program_that_stays_in_c_code_still_ends_by_sigterm(workshop):
+    process = start(workshop, source="print(1, flush=True)\nsum(range(10**12))\n")
+    began = time.monotonic()
+    process.terminate()
+    assert process.wait(timeout=30) == -signal.SIGTERM
+    assert 3 < time.monotonic() - began < 20
+    process.communicate()
+
+
+def test_a_program_that_waits_for_a_lock_ends_by_sigterm(workshop):
+    source = (
+        "import threading\nlock = threading.Lock()\nlock.acquire()\nprint(1, flush=True)\nlock.acquire()\n"
+    )
+    process = start(workshop, source=source)
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM
+    assert b"memtally: at the peak" in errors
