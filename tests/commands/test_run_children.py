@@ -91,7 +91,7 @@ def test_every_worker_of_a_pool_writes_its_own(workshop, method, end):
     workers = {int(line) for line in done.stdout.split()}
     found = written(workshop)
     assert workers <= set(found)
-    assert len(found) == 4
+    assert len(found) == 4 or end != "close"  # who is ended before it has begun has nothing to write
     assert all(functions(found[worker])["work"] > 1_000_000 for worker in workers)
 
 
