@@ -57,3 +57,22 @@ def test_a_million_call_paths_need_less_than_500_megabytes(tmp_path: pathlib.Pat
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120)
     assert int(done.stdout.split()[-1]) < 500 * 1024
     assert (tmp_path / "million.flamegraph.html").stat().st_size < 3_000_000
+
+
+def test_recursion_ten_thousand_calls_deep_is_drawn_as_far_as_it_makes_sense(
+    window: browsing.Window, tmp_path: pathlib.Path
+) -> None:
+    frames = tuple(("rec.py", 3 + depth % 2) for depth in range(10_000))
+    traces = [(0, 100, frames[depth:]) for depth in range(0, 10_000, 100)]
+    path = tmp_path / "deep.html"
+    memtally.Snapshot(traces, 65535).flamegraph(path)
+    for address in ("", "#shape=flame", "#inverted=yes", "#show=table"):
+        window.open(path, address)
+    window.open(path)
+    window.chrome.execute_script("document.getElementById('graph').scrollTop = 1e6")
+    window.settle()
+    rows = window.chrome.find_element(browsing.By.ID, "graph").size["height"] // browsing.ROW
+    assert "(1 call not drawn)" in window.hover(0.2, rows - 1)
+    window.click(0.2, rows - 2)
+    assert len(window.trail) < 20  # what is between is left out
+    assert "not drawn" not in window.hover(0.2, 5)

@@ -20,7 +20,7 @@ class Texts {
   /** The short name of a call. */
   name(call, detail) {
     if (call.key === NONE) return "all";
-    if (call.small) return `(${countText(call.small, "narrow call")})`;
+    if (call.small) return `(${countText(call.small, "call")} not drawn)`;
     if (call.key === MERGED) return `(${countText(this.#mergedCalls(call), "smaller call")})`;
     return this.hasName(call.key) ? this.functionOf(call.key) : this.placeOf(call.key, detail);
   }
@@ -78,7 +78,7 @@ function describe(app, call) {
   const { texts, state, tree } = app;
   const lines = [paragraph("name", texts.name(call, state.detail))];
   if (call.small) {
-    const what = `too narrow to be drawn; zoom into the call above it, or see the table`;
+    const what = "too narrow or too deep; zoom into the call above it, or see the table";
     return [...lines, paragraph("where", what), paragraph("amount", amountText(call.value, state.by))];
   }
   if (texts.isKnown(call.key)) {

@@ -3,15 +3,17 @@
 
 const ROW = 20; // pixels
 const LEAST = 0.5; // pixels: narrower calls are drawn as one
+const DEEPEST = 4000; // rows: d3-hierarchy takes time by the square of them
 const PRINTED_ROWS = 28; // a page has no more, and a canvas has an end
 const PRINTED_WIDTH = 1000;
 const FONT = "12px system-ui, sans-serif";
 
-/** The branches of a call that are wide enough; the others as one. */
-function wideEnough(tree, call, least) {
+/** The branches of a call that are wide enough, and not too deep; the others as one. */
+function drawable(tree, call, least, deepest) {
   if (call.small || call.value < least) return null;
   const kids = tree.children(call);
-  const wide = kids.findIndex((kid) => kid.value < least);
+  if (kids.length === 0) return null;
+  const wide = call.depth < deepest ? kids.findIndex((kid) => kid.value < least) : 0;
   if (wide === -1) return kids;
   const rest = new Call(call, MERGED, 0);
   for (const kid of kids.slice(wide)) rest.value += kid.value;
@@ -22,7 +24,7 @@ function wideEnough(tree, call, least) {
 /** Boxes of a call and what hangs from it: {data, depth, x0, x1}, x from 0 to 1. */
 function layOut(tree, call, width) {
   const least = (call.value * LEAST) / width;
-  const top = d3.hierarchy(call, (one) => wideEnough(tree, one, least));
+  const top = d3.hierarchy(call, (one) => drawable(tree, one, least, call.depth + DEEPEST));
   top.each((box) => (box.value = box.data.value));
   return d3.partition()(top);
 }

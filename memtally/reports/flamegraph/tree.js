@@ -33,12 +33,13 @@ function keysOfRows(model, options) {
 class Call {
   constructor(above, key, value) {
     this.above = above; // the call it hangs from; null in the root
+    this.depth = above ? above.depth + 1 : 0;
     this.key = key;
     this.value = value;
     this.rows = []; // whose numbers are added up here
     this.at = above && above.at ? [] : null; // inverted: which caller of each row stands here
     this.kids = null; // not made yet
-    this.small = 0; // how many branches this one stands for, where they are too small to be drawn
+    this.small = 0; // how many branches this one stands for, where they are not drawn
   }
 }
 
