@@ -136,12 +136,16 @@ static void lose(struct side *side, struct ledger *ledger, uint32_t id, uint64_t
 
 /* --- blocks --------------------------------------------------------------------------------------------------- */
 
-struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address) {
+static inline struct big *find(const struct side *side, uint32_t domain, uintptr_t address) {
     uint64_t key = side_key(address);
     struct big *entry = bigmap_find(&side->blocks, (uintptr_t)key);
     while (entry != NULL && (entry->key != key || side_tally(side, big_tally(entry))->domain != domain))
         entry = bigmap_find_next(&side->blocks, entry);
     return entry;
+}
+
+struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address) {
+    return find(side, domain, address);
 }
 
 static void begin_event(struct side *side, struct ledger *ledger) {
@@ -159,7 +163,7 @@ status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain
         result = bigmap_reserve(&side->blocks, size);
     if (result != STATUS_OK)
         return result;
-    struct big *old = side_find_locked(side, domain, address);
+    struct big *old = find(side, domain, address);
     if (old != NULL) {
         lose(side, ledger, big_tally(old), big_size(&side->blocks, old));
         bigmap_remove(&side->blocks, old);
@@ -172,7 +176,7 @@ status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain
 bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
                         uint64_t *size, uint32_t *node) {
     begin_event(side, ledger);
-    struct big *entry = side_find_locked(side, domain, address);
+    struct big *entry = find(side, domain, address);
     if (entry == NULL)
         return false;
     uint64_t bytes = big_size(&side->blocks, entry);
@@ -193,7 +197,7 @@ void side_lose_locked(struct side *side, struct ledger *ledger, uint32_t tally, 
 status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
                         uint32_t node) {
     begin_event(side, ledger);
-    struct big *entry = side_find_locked(side, domain, address);
+    struct big *entry = find(side, domain, address);
     if (entry == NULL)
         return STATUS_OK;
     uint32_t from = big_tally(entry), to;

@@ -50,7 +50,7 @@ static out_of_line void look_again(void) {
 hot_inline uint32_t tally_known(PyThreadState *fast) { return walk_marked(&the_tracer, frame_current(fast)); }
 
 /* With the main GIL: the tally of the present call path, or 0 where there is no memory. */
-uint32_t hooks_tally_now(PyThreadState *thread) {
+static inline uint32_t tally_now(PyThreadState *thread) {
     if (unlikely((const void *)thread != the_tracer.fast_thread) &&
         tracer_enter(&the_tracer, thread) != STATUS_OK)
         return 0;
@@ -95,7 +95,7 @@ static void side_move_apart(PyThreadState *thread, uintptr_t address) {
 static void side_put_joint(PyThreadState *thread, void *block, size_t size) {
     if (!the_tracer.active)
         return;
-    uint32_t tally = hooks_tally_now(thread);
+    uint32_t tally = tally_now(thread);
     if (tally == 0) {
         tracer_count_lost(&the_tracer);
         return;
@@ -139,7 +139,7 @@ static out_of_line void *put_elsewhere(void *block, size_t size, size_t announce
         return block;
     }
     probed = true;
-    return the_tracer.active ? put_now(block, size, announced, hooks_tally_now(thread)) : block;
+    return the_tracer.active ? put_now(block, size, announced, tally_now(thread)) : block;
 }
 
 static out_of_line void *put_slow(void *block, size_t size, size_t announced) {
@@ -296,15 +296,21 @@ hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
 OBJECT_HOOKS(mem, PYMEM_DOMAIN_MEM)
 OBJECT_HOOKS(obj, PYMEM_DOMAIN_OBJ)
 
+uint32_t hooks_tally_now(PyThreadState *thread) { return tally_now(thread); }
+
 /* --- RAW ----------------------------------------------------------------------------------------------------------- */
 
-struct caller hooks_caller(void) {
+static inline struct caller caller_now(void) {
     PyThreadState *attached = threadstate_get_detached();
     if (likely((const void *)attached == __atomic_load_n(&the_tracer.fast_thread, __ATOMIC_RELAXED)))
         return (struct caller){attached, true};
     if (attached == NULL) /* detached: the frames stand still where this thread left them */
         return (struct caller){PyGILState_GetThisThreadState(), false};
     return (struct caller){attached, thread_has_main_gil(attached)};
+}
+
+struct caller hooks_caller(void) {
+    return caller_now();
 }
 
 /* A thread state may be born where a dead one was that we still trust to hold the main GIL. */
@@ -328,7 +334,7 @@ static void *raw_malloc(void *context, size_t size) {
     void *block = under->malloc(under->ctx, size);
     inside = false;
     if (block != NULL)
-        raw_put(hooks_caller(), block, size);
+        raw_put(caller_now(), block, size);
     return block;
 }
 
@@ -341,13 +347,13 @@ static void *raw_calloc(void *context, size_t count, size_t size) {
     void *block = under->calloc(under->ctx, count, size);
     inside = false;
     if (block != NULL)
-        raw_put(hooks_caller(), block, count * size);
+        raw_put(caller_now(), block, count * size);
     return block;
 }
 
 static void remove_nested(void *block) {
     if (block != NULL && block != going)
-        tracer_side_remove(&the_tracer, hooks_caller().joint, DOMAIN_PYTHON, (uintptr_t)block);
+        tracer_side_remove(&the_tracer, caller_now().joint, DOMAIN_PYTHON, (uintptr_t)block);
 }
 
 static void *raw_realloc(void *context, void *old, size_t size) {
@@ -357,7 +363,7 @@ static void *raw_realloc(void *context, void *old, size_t size) {
         remove_nested(old);
         return under->realloc(under->ctx, old, size);
     }
-    struct caller caller = hooks_caller();
+    struct caller caller = caller_now();
     struct taken taken = {0};
     if (old != NULL)
         taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
@@ -381,7 +387,7 @@ static void raw_free(void *context, void *block) {
         under->free(under->ctx, block);
         return;
     }
-    tracer_side_remove(&the_tracer, hooks_caller().joint, DOMAIN_PYTHON, (uintptr_t)block);
+    tracer_side_remove(&the_tracer, caller_now().joint, DOMAIN_PYTHON, (uintptr_t)block);
     free_below(under, block);
 }
 
@@ -401,7 +407,7 @@ static out_of_line void object_made_slow(uintptr_t address, PyThreadState *threa
     uint32_t tally;
     if (!the_tracer.active || !tracer_find(&the_tracer, address, &size, &tally))
         return;
-    tally = hooks_tally_now(thread);
+    tally = tally_now(thread);
     if (tally == 0)
         tracer_count_lost(&the_tracer);
     else
