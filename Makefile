@@ -10,7 +10,7 @@
 PYTHON ?= python3
 export ARGS MINUTES SLOW WERROR
 
-.PHONY: help demo test core cross sanitize fuzz lint format bench bench-curves bench-instructions soak build package clean distclean
+.PHONY: help demo test core cross sanitize fuzz lint format docs bench bench-curves bench-instructions soak build package clean distclean
 
 help:
 	@echo "make demo      build memtally and see where a real program's memory goes"
@@ -21,6 +21,7 @@ help:
 	@echo "make fuzz      look for files that break their reader, for ten minutes (ARGS=60: one)"
 	@echo "make lint      check format, types, stubs and the house rules"
 	@echo "make format    lay out the files as lint wants them"
+	@echo "make docs      make the documentation's site in build/docs"
 	@echo "make bench     compare with no tracer, the standard one and memray (under an hour; ARGS=--quick: minutes)"
 	@echo "make bench-instructions"
 	@echo "               count the instructions that tracing adds; fail where they rose (a minute)"
@@ -33,7 +34,7 @@ help:
 	@echo ""
 	@echo "PYTHON=python3.13 chooses the interpreter (3.11 or newer), ARGS=... is passed on."
 
-demo test core cross sanitize fuzz lint format bench bench-curves bench-instructions soak build package:
+demo test core cross sanitize fuzz lint format docs bench bench-curves bench-instructions soak build package:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 	  echo "memtally: no interpreter '$(PYTHON)': name one with PYTHON=..., or: apt-get install python3" >&2; exit 2; }
 	@"$(PYTHON)" tools/dev.py $@

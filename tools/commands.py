@@ -6,6 +6,7 @@ import sys
 
 import core_tests
 import cross
+import documentation
 import environment
 import fuzz
 import lint
@@ -81,6 +82,12 @@ def reformat() -> int:
     return 0
 
 
+def site() -> int:
+    """Makes the documentation's site in build/docs, and looks for what is wrong with it."""
+    environment.prepare("docs")
+    return documentation.run().close()
+
+
 def archive() -> int:
     """Builds a source archive and a wheel, and tries what they install."""
     environment.prepare("package")
@@ -135,6 +142,7 @@ COMMANDS = {
     "fuzz": look_for_crashes,
     "lint": check,
     "format": reformat,
+    "docs": site,
     "bench": bench,
     "bench-curves": bench_curves,
     "bench-instructions": bench_instructions,

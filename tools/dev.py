@@ -1,4 +1,4 @@
-"""What the Makefile calls: `python tools/dev.py demo|test|core|cross|sanitize|lint|bench|build|package`.
+"""What the Makefile calls: `python tools/dev.py demo|test|core|cross|sanitize|lint|docs|bench|build|package`.
 
 This file is written so that every Python can read it: an old one is to be told that it is too old.
 """

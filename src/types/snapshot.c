@@ -418,10 +418,9 @@ PyDoc_STRVAR(
     "statistics($self, /, key_type, cumulative=False)\n--\n\n"
     "List of Statistic, biggest first: by size, count and traceback.\n\n"
     "key_type is 'filename', 'lineno', 'function', 'traceback', 'domain' or 'process' (whose name stands in\n"
-    "the place of a file name; see merge()). With cumulative, blocks count for all frames of their "
-    "tracebacks\n"
-    " ('filename', 'lineno' and 'function' only). Raises ValueError for any\n"
-    "other key_type. The older name group_by of key_type is accepted.");
+    "the place of a file name; see merge()). With cumulative, blocks count for all frames of their\n"
+    "tracebacks: 'filename', 'lineno' and 'function' only. Raises ValueError for any other key_type. The\n"
+    "older name group_by of key_type is accepted.");
 PyDoc_STRVAR(
     compare_to_doc,
     "compare_to($self, /, old_snapshot, key_type, cumulative=False)\n--\n\n"
