@@ -3,8 +3,8 @@
 ``import memtally as tracemalloc`` is the whole change a program needs. Beyond the standard module there are
 ``Frame.function``, ``Filter(function=...)``, the key types ``'function'``, ``'domain'`` and ``'process'``,
 ``take_snapshot(view=...)``, ``Snapshot.view()`` and
-``.metadata``, ``Snapshot.tree()``, ``Snapshot.merge()``, differences of snapshots and
-``capabilities()``.
+``.metadata``, ``Snapshot.tree()``, ``Snapshot.merge()``, differences of snapshots,
+``capabilities()`` and ``replace_tracemalloc()``.
 """
 
 from memtally import _interpreter as _interpreter  # first: it may refuse
@@ -36,6 +36,7 @@ from memtally._core import _get_object_traceback as _get_object_traceback
 from memtally._core import _get_traces as _get_traces
 from memtally._core import _normalize_filename as _normalize_filename
 from memtally._core import _Traces as _Traces
+from memtally._standin import Replacement, replace_tracemalloc, restore_tracemalloc
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ __all__ = [
     "DomainFilter",
     "Filter",
     "Frame",
+    "Replacement",
     "Snapshot",
     "Statistic",
     "StatisticDiff",
@@ -57,7 +59,9 @@ __all__ = [
     "get_traced_memory",
     "get_tracemalloc_memory",
     "is_tracing",
+    "replace_tracemalloc",
     "reset_peak",
+    "restore_tracemalloc",
     "start",
     "stop",
     "take_snapshot",

@@ -139,6 +139,8 @@ def _start() -> "Plan | None":
     if memtally.is_tracing():
         return None
     joined = _join_run()
+    if joined and joined.as_tracemalloc:
+        memtally.replace_tracemalloc()
     frames = joined.frames if joined else frames
     if frames == 0:
         return None

@@ -69,7 +69,7 @@ def add_arguments(parser: Parser) -> None:
     parser.usage = (
         "memtally run [-o FILE] [--frames N] [--every SECONDS] [--keep N]\n"
         "                    [--on-signal SIG] [--flamegraph] [--follow] [--quiet]\n"
-        "                    [--force] [--no-snapshot]\n"
+        "                    [--force] [--no-snapshot] [--as-tracemalloc]\n"
         "                    (SCRIPT | -m MODULE | -c CODE) [ARGS]"
     )
     parser.program_at = program_at
@@ -100,6 +100,11 @@ def add_arguments(parser: Parser) -> None:
         "--force", action="store_true", help="let the default name's file replace one that is there"
     )
     parser.add_argument("--no-snapshot", action="store_true", help="write no file, only the report")
+    parser.add_argument(
+        "--as-tracemalloc",
+        action="store_true",
+        help="`import tracemalloc` gives the program memtally, which is tracing already",
+    )
     program = parser.add_argument_group("the program, one of")
     program.add_argument(
         "script", nargs="?", metavar="SCRIPT", help="a file; a folder or zip with __main__.py"
@@ -266,6 +271,7 @@ def _plan(options: argparse.Namespace, program: Sequence[str]) -> Plan:
         flamegraph=options.flamegraph,
         replace=options.force or options.output is not None,
         follow=options.follow,
+        as_tracemalloc=options.as_tracemalloc,
     )
 
 

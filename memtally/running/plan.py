@@ -9,7 +9,7 @@ the program starts. The file name comes last, because it may contain anything:
 FOLLOW = "follow,"
 """What the text begins with where every python that the program starts is to be traced; the .pth looks."""
 
-_FLAGS = ("quiet", "flamegraph", "replace")
+_FLAGS = ("quiet", "flamegraph", "replace", "as_tracemalloc")
 
 
 class Plan:
@@ -28,6 +28,7 @@ class Plan:
         flamegraph: bool = False,
         replace: bool = False,
         follow: bool = False,
+        as_tracemalloc: bool = False,
     ) -> None:
         self.file = file
         """The snapshot at the main process's exit, an absolute path; "": nothing is written at all."""
@@ -45,6 +46,8 @@ class Plan:
         self.replace = replace
         """Whether files that have the names already are replaced; else another name is found."""
         self.follow = follow
+        self.as_tracemalloc = as_tracemalloc
+        """Whether `import tracemalloc` gives memtally (memtally/_standin.py)."""
 
     def text(self) -> str:
         """The options as from_text reads them."""

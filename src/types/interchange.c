@@ -12,9 +12,12 @@ const char from_tracemalloc_doc[] =
     "The traces of a tracemalloc.Snapshot as a snapshot of ours. Function names are not known there. Raises\n"
     "TypeError for anything else.";
 
+/* Not from `import tracemalloc`: that may be memtally (memtally/_standin.py). */
 static PyObject *standard_class(void) {
-    PyObject *module = PyImport_ImportModule("tracemalloc");
+    PyObject *standin = PyImport_ImportModule("memtally._standin");
+    PyObject *module = standin == NULL ? NULL : call(standin, "standard_module", NULL, NULL);
     PyObject *class = module == NULL ? NULL : attribute(module, "Snapshot");
+    Py_XDECREF(standin);
     Py_XDECREF(module);
     return class;
 }

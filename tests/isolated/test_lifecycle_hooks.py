@@ -31,7 +31,7 @@ on = {'s': False, 'm': False}
 chain = before_std = ''  # who hooks the allocators, from the lowest
 kept = []
 def check(step):
-    for size in (200_001, 517, 40):
+    for size in (5_000_001, 517, 40):  # no other block is as large as the first
         first = bytes(size)
         grown = bytearray(size)
         grown.extend(bytes(size))
@@ -88,6 +88,26 @@ def test_both_tracers_in_every_order(order: str) -> None:
 def test_both_tracers_in_every_pair_of_orders() -> None:
     """One process after another order: what one order leaves behind must not disturb the next."""
     check(f"{STACKING}\nfor order in {PAIRS!r}:\n    run(order)", timeout=120)
+
+
+# What comes after the start of the interpreter, where its switches started the tracers that `begun` names.
+SWITCHED = [
+    *(("s", order) for order in ("sMm", "Msm", "Mms", "MsSm", "MsmS", "MmsS", "sMSms", "sMSsm")),
+    *(("sm", order) for order in ("sm", "ms", "smSM", "msSM", "sSmM", "mMsS", "smMS", "msMS")),
+]
+
+
+@pytest.mark.parametrize(("begun", "order"), SWITCHED)
+def test_both_tracers_in_every_order_where_switches_started_them(begun: str, order: str) -> None:
+    switches = {"s": ["-X", "tracemalloc"], "m": ["-X", "memtally"]}
+    check(
+        f"""{STACKING}
+chain = {begun!r}
+on.update(dict.fromkeys(chain, True))
+run({order!r})
+kept.extend([n] for n in range(1000))""",
+        *[word for name in begun for word in switches[name]],
+    )
 
 
 @pytest.mark.parametrize("order", ["SM", "MS", "SMs", "MSm", "SMm", "MSs"])
