@@ -61,6 +61,8 @@ def test_program_leaves_the_same_traces_in_every_setting(name: str, frames: int,
 # What leans on marks and on the import tables most; the others are in the slow set. Before
 # 3.13, free-listed blocks keep their first traceback when safe: then the oracle allows that, and counts it.
 SAFE = {"exec_code", "frame_reuse", "free_lists", "generators_depths", "generators_throw"}
+# What extensions report is seen through import tables only: not when safe.
+PATCHED = {"foreign_domains", "numpy_arrays"}
 
 
 def check_safe(name: str, frames: int, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +78,7 @@ def test_safe_mode_leaves_the_same_traces(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "frames", "first"), [row for row in FAST if row[0] not in SAFE])
+@pytest.mark.parametrize(("name", "frames", "first"), [row for row in FAST if row[0] not in SAFE | PATCHED])
 def test_safe_mode_leaves_the_same_traces_of_every_program(
     name: str, frames: int, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,4 +86,4 @@ def test_safe_mode_leaves_the_same_traces_of_every_program(
 
 
 def test_the_safe_names_are_programs() -> None:
-    assert set(NAMES) >= SAFE
+    assert set(NAMES) >= SAFE | PATCHED
