@@ -296,9 +296,7 @@ static PyObject *relent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) 
     Py_RETURN_NONE;
 }
 
-static PyObject *soon(PyObject *Py_UNUSED(module), PyObject *function) {
-    return engine_soon(function);
-}
+static PyObject *soon(PyObject *Py_UNUSED(module), PyObject *function) { return engine_soon(function); }
 
 static PyMethodDef module_methods[] = {
     {"start", start, METH_VARARGS, start_doc},
