@@ -174,7 +174,7 @@ def test_modules_of_the_program_that_are_named_as_the_librarys_are_left_alone(wo
         "multiprocessing",
     )
     for name in names:
-        workshop.write(f"{name}.py", f"print('the program has its own {name}')")
+        workshop.write(f"{name}.py", f"print('the program has its own {name}', flush=True)")
     workshop.write(
         "program.py",
         "import json, signal, multiprocessing, os, time\n"
@@ -258,6 +258,7 @@ def test_the_signal_reaches_a_main_thread_that_waits(workshop):
 @pytest.mark.slow  # five seconds of waiting
 def test_a_program_that_stays_in_c_code_still_ends_by_sigterm(workshop):
     process = start(workshop, source="print(1, flush=True)\nsum(range(10**12))\n")
+    time.sleep(1)  # until it is in there
     began = time.monotonic()
     process.terminate()
     assert process.wait(timeout=30) == -signal.SIGTERM
