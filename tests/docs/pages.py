@@ -7,10 +7,12 @@ A fenced block is one of four kinds:
 - ```console: commands after `$ `, each followed by what it prints, where a line `...` stands for any lines;
 - ```text right after a part of the program: what that part prints.
 
-Comments in the page, which readers do not see, say the rest: `<!-- first: CODE -->` is a part of the program
-that is not shown; `<!-- needs: MODULE -->` what a page cannot be run without; `<!-- output of: 3.13 -->` that
-the page shows what this version of Python alone prints; `<!-- not run: REASON -->` before a block says why it
-is not run.
+Comments in the page, which readers do not see, say the rest:
+
+- `<!-- first: CODE -->` is a part of the program that is not shown, `<!-- file NAME: TEXT -->` a file,
+  `<!-- typed: COMMAND -->` a command;
+- `<!-- needs: MODULE -->` what the page cannot be run without;
+- `<!-- not run: REASON -->` before a block: why it is not run.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import pathlib
 import re
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMENT = re.compile(r"^<!-- (first|needs|not run|output of): ?(.*?) ?-->$", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r"^<!-- (first|file [\w.]+|typed|needs|not run): ?(.*?) ?-->$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w/]+\.(?:py|ini|toml))\n")
 KINDS = ("python", "console", "text", "c", "")
 """What a fence may be called: a misspelt `pyton` would never run."""
@@ -39,10 +41,13 @@ class Block:
 
 @dataclasses.dataclass
 class Command:
-    """A command, and the lines that the page shows as its output, which are lines FIRST on of the page."""
+    """A command, and the lines that the page shows as its output, which are lines FIRST on of the page.
+
+    SHOWN is None where the page does not show the command itself.
+    """
 
     text: str
-    shown: list[str]
+    shown: list[str] | None
     first: int
 
 
@@ -64,7 +69,6 @@ class Page:
     commands: list[Command] = dataclasses.field(default_factory=list)
     parts: list[Part] = dataclasses.field(default_factory=list)
     needs: list[str] = dataclasses.field(default_factory=list)
-    output_of: str = ""
     not_run: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -93,8 +97,10 @@ def _remark(page: Page, kind: str, text: str, line: int) -> str | None:
         page.parts.append(Part(text.lstrip("\n"), line + 1))
     elif kind == "needs":
         page.needs.append(text)
-    elif kind == "output of":
-        page.output_of = text
+    elif kind.startswith("file "):
+        page.files[kind.removeprefix("file ")] = text.lstrip("\n") + "\n"
+    elif kind == "typed":
+        page.commands.append(Command(text, None, line + 1))
     else:
         page.not_run.append(text)
         return text
@@ -118,16 +124,13 @@ def _take(page: Page, block: Block, last: Block | None, text: str) -> None:
 def _commands(block: Block) -> list[Command]:
     """The commands of a console block, each with its output."""
     commands: list[Command] = []
-    going_on = False
+    shown: list[str] = []
     for number, line in enumerate(block.text.splitlines(), block.line):
-        if going_on:
-            commands[-1].text += "\n" + line
-            commands[-1].first = number + 1
-        elif line.startswith("$ "):
-            commands.append(Command(line[2:], [], number + 1))
+        if line.startswith("$ "):
+            shown = []
+            commands.append(Command(line[2:], shown, number + 1))
         elif commands:
-            commands[-1].shown.append(line)
+            shown.append(line)
         else:
             raise ValueError(f"line {number}: a console block that begins without a command: {line!r}")
-        going_on = line.endswith("\\") and not commands[-1].shown
     return commands

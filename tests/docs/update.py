@@ -21,6 +21,8 @@ def update(path: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory(prefix="memtally-") as folder:
         printed = running.outputs_of_commands(page, pathlib.Path(folder))
     for command, output in reversed(list(zip(page.commands, printed, strict=True))):
+        if command.shown is None:
+            continue
         agreed = running.match(command.shown, output, list(page.files))
         first = command.first - 1
         lines[first : first + len(command.shown)] = output if agreed is None else agreed
