@@ -412,7 +412,9 @@ PyDoc_STRVAR(
     "traces is a sequence of raw traces (domain, size, frames[, total_nframe]), where frames is a tuple of\n"
     "(filename, lineno) from the most recent to the oldest; it is kept as it is. Traces with other numbers\n"
     "than real blocks have (negative, fractions, beyond 64 bits) or without frames work as they do in the\n"
-    "standard module: more slowly. A snapshot may be used from several threads at once.");
+    "standard module: more slowly. The attribute traces is a sequence of Trace, each made when it is looked\n"
+    "at; traceback_limit is the most frames of a traceback. A snapshot may be used from several threads at\n"
+    "once.");
 PyDoc_STRVAR(
     statistics_doc,
     "statistics($self, /, key_type, cumulative=False)\n--\n\n"

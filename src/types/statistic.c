@@ -368,14 +368,20 @@ static PyGetSetDef diff_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyDoc_STRVAR(statistic_doc,
-             "Statistic(traceback, size, count)\n--\n\n"
-             "The memory blocks of one traceback, line, file or function: size in bytes, and count.");
+PyDoc_STRVAR(
+    statistic_doc,
+    "Statistic(traceback, size, count)\n--\n\n"
+    "The memory blocks of one traceback, line, file or function: size in bytes, and count.\n\n"
+    "The parameters are its attributes. Of a line or function the traceback has that one frame; of a\n"
+    "file, domain or process its name stands in the place of the file name, and the line is 0.");
 
-PyDoc_STRVAR(diff_doc,
-             "StatisticDiff(traceback, size, size_diff, count, count_diff)\n--\n\n"
-             "How the memory blocks of one traceback, line, file or function differ between two snapshots;\n"
-             "sizes in bytes.");
+PyDoc_STRVAR(
+    diff_doc,
+    "StatisticDiff(traceback, size, size_diff, count, count_diff)\n--\n\n"
+    "How the memory blocks of one traceback, line, file or function differ between two snapshots;\n"
+    "sizes in bytes.\n\n"
+    "The parameters are its attributes: size and count are those of the newer snapshot, size_diff and\n"
+    "count_diff how much it has more than the older one.");
 
 static PyType_Slot statistic_slots[] = {
     {Py_tp_doc, (void *)statistic_doc},

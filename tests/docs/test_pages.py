@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 
 import pytest
+
+import memtally
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -78,6 +81,20 @@ def test_a_file_on_a_page_is_run_by_a_command_on_it() -> None:
 def test_what_is_not_run_says_why() -> None:
     for path in PAGES:
         assert all(len(reason) > 10 for reason in pages.read(path).not_run), path
+
+
+def test_the_reference_has_every_public_name() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    there = set(re.findall(r"^\.\. auto(?:function|class):: (\w+)", page, re.MULTILINE))
+    assert there == set(memtally.__all__)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_of_a_page_beside_the_site_lead_to_files(name: str) -> None:
+    """Sphinx looks after the links of docs/."""
+    text = re.sub(r"`[^`\n]*`", "", (ROOT / name).read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", text):
+        assert (ROOT / target).is_file(), target
 
 
 @pytest.mark.parametrize(
