@@ -4,7 +4,7 @@
 ``Frame.function``, ``Filter(function=...)``, the key types ``'function'``, ``'domain'`` and ``'process'``,
 ``take_snapshot(view=...)``, ``Snapshot.view()`` and
 ``.metadata``, ``Snapshot.tree()``, ``Snapshot.merge()``, differences of snapshots,
-``capabilities()`` and ``replace_tracemalloc()``.
+``measure()``, ``capabilities()`` and ``replace_tracemalloc()``.
 """
 
 from memtally import _interpreter as _interpreter  # first: it may refuse
@@ -26,6 +26,7 @@ from memtally._core import (
     get_traced_memory,
     get_tracemalloc_memory,
     is_tracing,
+    measure,
     reset_peak,
     start,
     stop,
@@ -59,6 +60,7 @@ __all__ = [
     "get_traced_memory",
     "get_tracemalloc_memory",
     "is_tracing",
+    "measure",
     "replace_tracemalloc",
     "reset_peak",
     "restore_tracemalloc",

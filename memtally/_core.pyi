@@ -8,11 +8,13 @@ from typing import (
     Any,
     ClassVar,
     Literal,
+    ParamSpec,
     Protocol,
     Self,
     SupportsIndex,
     TypeAlias,
     TypedDict,
+    TypeVar,
     final,
     overload,
 )
@@ -27,6 +29,15 @@ _RawTrace: TypeAlias = (
 _Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 _View: TypeAlias = Literal["live", "peak", "total"]
 _Key: TypeAlias = Literal["filename", "lineno", "function", "traceback", "domain", "process"]
+
+_P = ParamSpec("_P")
+_R_co = TypeVar("_R_co", covariant=True)
+
+class _Measured(Protocol[_P, _R_co]):
+    """A function that measure() decorates."""
+
+    measured: measure | None
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co: ...
 
 class _Reads(Protocol):
     def read(self, size: int, /) -> bytes: ...
@@ -232,6 +243,21 @@ class Branch:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+
+@final
+class measure:
+    def __init__(self) -> None: ...
+    @property
+    def peak(self) -> int: ...
+    @property
+    def allocated(self) -> int: ...
+    @property
+    def kept(self) -> int: ...
+    @property
+    def snapshot(self) -> Snapshot: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __call__(self, function: Callable[_P, _R_co], /) -> _Measured[_P, _R_co]: ...
 
 @disjoint_base
 class Snapshot:

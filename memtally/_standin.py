@@ -1,8 +1,9 @@
 """memtally in the place of the standard module: `import tracemalloc` gives memtally, to everybody.
 
-Two entries of sys.modules change, `tracemalloc` and `_tracemalloc`; the standard modules are kept here until they are put
-back. A module that imported the standard one before has a reference of its own, which is left alone. C code that asks
-libpython for the traceback of a block (guppy3 does) is answered by memtally while it traces: src/cpython/foreign.c.
+Two entries of sys.modules change, `tracemalloc` and `_tracemalloc`; the standard modules are kept here until
+they are put back. A module that imported the standard one before has a reference of its own, which is left
+alone. C code that asks libpython for the traceback of a block (guppy3 does) is answered by memtally
+whenever that traces: src/cpython/foreign.c.
 
 With the GIL, in the main interpreter: each interpreter has its own sys.modules.
 """
@@ -38,9 +39,9 @@ class Replacement:
 def replace_tracemalloc() -> Replacement:
     """From now on `import tracemalloc` gives memtally, in the standard library and in extensions too.
 
-    Tracing is neither started nor stopped by this. Modules that have imported the standard one already keep it, so
-    call this early; `memtally run --as-tracemalloc` does so before the program. While memtally stands in already, it
-    changes nothing. restore_tracemalloc() undoes it, or the end of a block::
+    Tracing is neither started nor stopped by this. Modules that have imported the standard one already keep
+    it, so call this early; `memtally run --as-tracemalloc` does so before the program. While memtally stands
+    in already, it changes nothing. restore_tracemalloc() undoes it, or the end of a block::
 
         with memtally.replace_tracemalloc():
             import tracemalloc  # memtally
@@ -65,7 +66,7 @@ def restore_tracemalloc() -> None:
 
 
 def standard_module() -> "ModuleType":
-    """The standard module tracemalloc, also while memtally stands in for it; imported where nobody has yet."""
+    """The standard module tracemalloc, also while memtally stands in; imported where nobody has yet."""
     if not _standard:
         import tracemalloc
 

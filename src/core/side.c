@@ -14,6 +14,7 @@ status side_init(struct side *side, struct vmem *account) {
     side_fini(side);
     side->count = 1;
     side->window = side->window_epoch = 1;
+    young_init(&side->measuring.young, account);
     status result = bigmap_init(&side->blocks, account);
     if (result == STATUS_OK)
         result = region_init(&side->tallies, account, ((size_t)TALLY_MASK + 1) * sizeof(struct side_tally));
@@ -28,6 +29,7 @@ void side_fini(struct side *side) {
     bigmap_fini(&side->blocks);
     region_fini(&side->tallies);
     idtable_fini(&side->index);
+    young_fini(&side->measuring.young);
     memset((char *)side + offsetof(struct side, blocks), 0, sizeof *side - offsetof(struct side, blocks));
 }
 
@@ -148,6 +150,15 @@ struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t
     return find(side, domain, address);
 }
 
+/* While somebody measures: a block came. What it brings to the top is the window's matter where it came apart. */
+static cold_path void measure_gain(struct side *side, const struct ledger *ledger, uint32_t domain,
+                                   uintptr_t address, uint64_t bytes) {
+    side->measuring.allocated += bytes;
+    young_add(&side->measuring.young, domain, address, side->measuring.born);
+    if (ledger != NULL && ledger->current + side->current > *side->measuring.top)
+        *side->measuring.top = ledger->current + side->current;
+}
+
 static void begin_event(struct side *side, struct ledger *ledger) {
     assert(lock_is_mine(&side->lock));
     if (ledger != NULL && side->pending)
@@ -167,25 +178,24 @@ status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain
     if (old != NULL) {
         lose(side, ledger, big_tally(old), big_size(&side->blocks, old));
         bigmap_remove(&side->blocks, old);
+        (void)young_remove(&side->measuring.young, domain, address);
     }
     gain(side, ledger, id, size);
     bigmap_put(&side->blocks, side_key(address), size, id);
+    if (unlikely(side->measuring.born != 0))
+        measure_gain(side, ledger, domain, address, size);
     return STATUS_OK;
 }
 
-bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
-                        uint64_t *size, uint32_t *node) {
+bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address) {
     begin_event(side, ledger);
     struct big *entry = find(side, domain, address);
     if (entry == NULL)
         return false;
-    uint64_t bytes = big_size(&side->blocks, entry);
-    if (size != NULL)
-        *size = bytes;
-    if (node != NULL)
-        *node = side_tally(side, big_tally(entry))->tally.node;
-    lose(side, ledger, big_tally(entry), bytes);
+    lose(side, ledger, big_tally(entry), big_size(&side->blocks, entry));
     bigmap_remove(&side->blocks, entry);
+    if (unlikely(side->measuring.born != 0))
+        (void)young_remove(&side->measuring.young, domain, address);
     return true;
 }
 
@@ -223,6 +233,8 @@ void side_settle_locked(struct side *side, struct ledger *ledger) {
      * covers a peak that the ledger alone has reached. */
     bool still_at_top = side->current > side->window_top;
     int64_t top = still_at_top ? side->current : side->window_top;
+    if (side->measuring.top != NULL && ledger->current + top > *side->measuring.top)
+        *side->measuring.top = ledger->current + top;
     bool new_peak = ledger->current + top > peak;
     uint64_t old_epoch = ledger->epoch;
     if (new_peak) {
@@ -302,5 +314,5 @@ bool side_check(const struct side *side) {
         blocks += counters.blocks;
     }
     return live == side->current && blocks == side->blocks.count && bigmap_check(&side->blocks) &&
-           side->index.count == side->count - 1 - side->free_count;
+           young_check(&side->measuring.young) && side->index.count == side->count - 1 - side->free_count;
 }

@@ -22,6 +22,7 @@
 #include "idtable.h"
 #include "ledger.h"
 #include "platform.h"
+#include "young.h"
 
 struct side_tally {
     struct tally tally; /* epoch: the ledger's */
@@ -50,6 +51,12 @@ struct side {
     uint64_t window;       /* number of this window */
     uint64_t window_epoch; /* as the ledger's epoch, within windows; never repeats */
     _Atomic bool pending;  /* a window is open; written under the lock */
+    struct {
+        uint64_t born;      /* what new blocks are born with; 0 while nobody measures */
+        int64_t *top;       /* borrowed: the most bytes traced, of the newest measurement; or NULL */
+        uint64_t allocated; /* bytes, counted while somebody measures */
+        struct young young;
+    } measuring; /* measure.h */
 };
 
 /* Both leave `lock` alone: it outlives what it protects. */
@@ -61,9 +68,8 @@ void side_fini(struct side *side); /* also of a zeroed side */
 /* A new block. One that this domain already has at the address is replaced. */
 nodiscard status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
                                  uint64_t size, uint32_t node);
-/* A block's end. Returns false if the domain does not know the address; else its size and node (may be NULL). */
-bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
-                        uint64_t *size, uint32_t *node);
+/* A block's end. Returns false if the domain does not know the address. */
+bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address);
 /* The block stays, its call path becomes `node`. OK and nothing done where the domain does not know the address. */
 nodiscard status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain,
                                   uintptr_t address, uint32_t node);

@@ -21,6 +21,7 @@ static status init_named(struct tracer *tracer) {
 /* Everything of the main partition but the call tree. */
 static status init_tables(struct tracer *tracer) {
     struct vmem *memory = &tracer->memory;
+    young_init(&tracer->measures.young, memory);
     status result = mirrors_init(&tracer->mirrors, memory);
     if (result == STATUS_OK)
         result = ledger_init(&tracer->ledger, memory);
@@ -55,19 +56,23 @@ static void fini_tables(struct tracer *tracer) {
 
 static void set_fast_thread(struct tracer *tracer, const void *thread) {
     assert(lock_is_mine(&tracer->side.lock));
-    __atomic_store_n(&tracer->fast_thread, thread, __ATOMIC_RELEASE);
+    __atomic_store_n(&tracer->entered, thread, __ATOMIC_RELEASE);
+    __atomic_store_n(&tracer->fast_thread, tracer_is_measured(tracer) ? NO_THREAD : thread, __ATOMIC_RELEASE);
 }
+
+void tracer_choose_way(struct tracer *tracer) { set_fast_thread(tracer, tracer->entered); }
 
 void tracer_init(struct tracer *tracer) {
     memset(tracer, 0, sizeof *tracer);
     lock_init(&tracer->side.lock, LOCK_SIDE);
-    tracer->fast_thread = NO_THREAD;
+    tracer->fast_thread = tracer->entered = NO_THREAD;
     tracer->collect_least = COLLECT_LEAST;
 }
 
 static void stop_locked(struct tracer *tracer) {
     tracer->active = false;
     set_fast_thread(tracer, NO_THREAD);
+    measures_break_locked(tracer);
     fini_tables(tracer);
     side_fini(&tracer->side);
     callpaths_release(tracer->paths);
@@ -104,6 +109,7 @@ void tracer_stop(struct tracer *tracer) {
 status tracer_clear(struct tracer *tracer) {
     lock_acquire(&tracer->side.lock);
     set_fast_thread(tracer, NO_THREAD);
+    measures_break_locked(tracer);
     tracer->run++;
     fini_tables(tracer);
     side_fini(&tracer->side);
@@ -169,6 +175,8 @@ static struct big *find_big(const struct tracer *tracer, uintptr_t address) {
 }
 
 out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
+    if (tracer_is_measured(tracer))
+        measure_remove(tracer, address);
     struct page *page;
     uint32_t *slot = tracer_record(tracer, address, &page);
     if (slot != NULL) {
@@ -300,7 +308,7 @@ bool tracer_side_put(struct tracer *tracer, bool joint, const struct callpaths *
 bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address) {
     if (!begin_side_event(tracer))
         return false;
-    bool found = side_remove_locked(&tracer->side, ledger_if(tracer, joint), domain, address, NULL, NULL);
+    bool found = side_remove_locked(&tracer->side, ledger_if(tracer, joint), domain, address);
     end_side_event(tracer, joint || !found);
     return found;
 }
@@ -322,7 +330,8 @@ struct taken tracer_side_take(struct tracer *tracer, uint32_t domain, uintptr_t 
         return taken;
     struct big *entry = side_find_locked(&tracer->side, domain, address);
     if (entry != NULL) {
-        taken = (struct taken){tracer->run, big_tally(entry), big_size(&tracer->side.blocks, entry)};
+        taken = (struct taken){tracer->run, big_tally(entry), big_size(&tracer->side.blocks, entry),
+                               young_remove(&tracer->side.measuring.young, domain, address)};
         bigmap_remove(&tracer->side.blocks, entry);
     }
     lock_release(&tracer->side.lock);
@@ -335,6 +344,9 @@ void tracer_side_put_back(struct tracer *tracer, bool joint, uintptr_t address, 
     if (taken.run == tracer->run) {
         if (bigmap_reserve(&tracer->side.blocks, taken.size) == STATUS_OK) {
             bigmap_put(&tracer->side.blocks, side_key(address), taken.size, taken.tally);
+            if (taken.born != 0 && tracer->side.measuring.born != 0)
+                young_add(&tracer->side.measuring.young, side_tally(&tracer->side, taken.tally)->domain,
+                          address, taken.born);
         } else {
             side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.tally, taken.size);
             tracer_count_lost(tracer);
@@ -424,6 +436,6 @@ bool tracer_check(const struct tracer *tracer) {
     }
     return records.blocks == counters.blocks && records.bytes == counters.bytes &&
            records.bytes == tracer->ledger.current && addrmap_check(&tracer->map) &&
-           bigmap_check(&tracer->big) && codemap_check(&tracer->codes) && side_check(&tracer->side) &&
-           callpaths_check(tracer->paths);
+           bigmap_check(&tracer->big) && young_check(&tracer->measures.young) &&
+           codemap_check(&tracer->codes) && side_check(&tracer->side) && callpaths_check(tracer->paths);
 }

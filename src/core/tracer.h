@@ -11,6 +11,7 @@
  * the side's lock only; relaxed loads suffice, on machines with a weak memory order too: who acts upon it has found itself,
  * and what it then touches is the main GIL's, which orders it. A late reader's event counts as having happened before; one
  * that was told of the change (by a lock, by the GIL) sees it, because a single variable never goes back.
+ * `entered` is the same thread where somebody measures (measure.h); nobody is the fast one then.
  *
  * Ownership: the tracer owns all of it. Failure: an allocation that finds no memory for its trace is a lost trace: it
  * is counted in `lost`, the program goes on, the block is unknown from then on.
@@ -21,6 +22,7 @@
 #include "addrmap.h"
 #include "calltree.h"
 #include "codemap.h"
+#include "measure.h"
 #include "mirror.h"
 #include "side.h"
 #include "snapshot.h"
@@ -58,6 +60,8 @@ struct tracer {
     uint64_t run;            /* advances with every start and clear; protected as `active` */
     bool strays;             /* the side has MEM or OBJ blocks, so an unknown address may be there */
     bool active;             /* protected by the side's lock (to write: and the main GIL) */
+    const void *entered;     /* atomic; see above; changed together with fast_thread */
+    struct measures measures;
     struct side side;
     struct disowned disowned;
     struct vmem memory;         /* the account of all of the above */
@@ -79,6 +83,9 @@ nodiscard status tracer_clear(struct tracer *tracer); /* forgets blocks and coun
 /* Makes `thread` the fast one: finds its mirror, settles the side's window. */
 nodiscard status tracer_enter(struct tracer *tracer, const void *thread);
 void tracer_leave(struct tracer *tracer); /* nobody is the fast one; any thread may call it */
+/* Somebody measures, or nobody does any more: is there to be a fast thread? The side's lock is held. */
+void tracer_choose_way(struct tracer *tracer);
+static inline bool tracer_is_measured(const struct tracer *tracer) { return tracer->measures.newest != NULL; }
 
 static inline bool tracer_frames_are_one(const struct tracer *tracer) { return tracer->frames == 1; }
 void tracer_count_lost(struct tracer *tracer); /* any thread */
@@ -171,6 +178,7 @@ struct taken {
     uint64_t run; /* the start or clear that it belongs to; 0: nothing was taken */
     uint32_t tally;
     uint64_t size;
+    uint64_t born; /* 0: it is not young (young.h) */
 };
 struct taken tracer_side_take(struct tracer *tracer, uint32_t domain, uintptr_t address);
 void tracer_side_put_back(struct tracer *tracer, bool joint, uintptr_t address, struct taken taken);

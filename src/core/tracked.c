@@ -22,8 +22,10 @@ void tracer_settle_locked(struct tracer *tracer) {
 
 /* Makes the main partition's next event take the slow way, which settles first. */
 static void end_event_locked(struct tracer *tracer, bool joint) {
-    if (!joint)
-        __atomic_store_n(&tracer->fast_thread, NO_THREAD, __ATOMIC_RELEASE);
+    if (joint)
+        return;
+    __atomic_store_n(&tracer->entered, NO_THREAD, __ATOMIC_RELEASE);
+    __atomic_store_n(&tracer->fast_thread, NO_THREAD, __ATOMIC_RELEASE);
 }
 
 static void disown_locked(struct disowned *disowned, uintptr_t address) {
@@ -72,7 +74,7 @@ status tracer_track(struct tracer *tracer, bool joint, const struct callpaths *p
 
 static void remove_locked(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address) {
     struct ledger *ledger = joint ? &tracer->ledger : NULL;
-    bool found = side_remove_locked(&tracer->side, ledger, domain, address, NULL, NULL);
+    bool found = side_remove_locked(&tracer->side, ledger, domain, address);
     if (!found && domain == DOMAIN_PYTHON)
         forget_in_main_locked(tracer, joint, address);
     if (found || domain == DOMAIN_PYTHON)

@@ -51,7 +51,7 @@ hot_inline uint32_t tally_known(PyThreadState *fast) { return walk_marked(&the_t
 
 /* With the main GIL: the tally of the present call path, or 0 where there is no memory. */
 static inline uint32_t tally_now(PyThreadState *thread) {
-    if (unlikely((const void *)thread != the_tracer.fast_thread) &&
+    if (unlikely((const void *)thread != the_tracer.entered) &&
         tracer_enter(&the_tracer, thread) != STATUS_OK)
         return 0;
     uint32_t tally = tally_known(thread);
@@ -130,7 +130,8 @@ static void *put_now(void *block, size_t size, size_t announced, uint32_t tally)
     return block;
 }
 
-/* Not the fast thread: another one with the main GIL becomes it; blocks under another GIL go to the side. */
+/* Not the fast thread: another one with the main GIL becomes it, unless somebody measures; blocks under another GIL go
+ * to the side. */
 static out_of_line void *put_elsewhere(void *block, size_t size, size_t announced) {
     PyThreadState *thread = threadstate_get();
     if (!thread_has_main_gil(thread)) {
@@ -139,7 +140,13 @@ static out_of_line void *put_elsewhere(void *block, size_t size, size_t announce
         return block;
     }
     probed = true;
-    return the_tracer.active ? put_now(block, size, announced, tally_now(thread)) : block;
+    if (!the_tracer.active)
+        return block;
+    uint32_t tally = tally_now(thread);
+    put_now(block, size, announced, tally);
+    if (tally != 0 && tracer_is_measured(&the_tracer))
+        measure_put(&the_tracer, (uintptr_t)block, size);
+    return block;
 }
 
 static out_of_line void *put_slow(void *block, size_t size, size_t announced) {
@@ -257,7 +264,7 @@ static out_of_line void free_slow(PyMemAllocatorEx *under, void *block) {
     if (block == NULL)
         return;
     PyThreadState *thread = threadstate_get();
-    if ((const void *)thread == the_tracer.fast_thread)
+    if ((const void *)thread == the_tracer.entered)
         remove_slow(block);
     else
         remove_elsewhere(block, thread);
@@ -315,7 +322,7 @@ struct caller hooks_caller(void) {
 
 /* A thread state may be born where a dead one was that we still trust to hold the main GIL. */
 static void distrust_new_thread(void *block, size_t size) {
-    if ((uintptr_t)__atomic_load_n(&the_tracer.fast_thread, __ATOMIC_RELAXED) - (uintptr_t)block < size)
+    if ((uintptr_t)__atomic_load_n(&the_tracer.entered, __ATOMIC_RELAXED) - (uintptr_t)block < size)
         tracer_leave(&the_tracer);
 }
 
@@ -464,7 +471,7 @@ static void *arena_alloc(void *context, size_t size) { return arenas_below.alloc
 
 static void arena_free(void *context, void *arena, size_t size) {
     arenas_below.free(context, arena, size);
-    if (threadstate_near() == the_tracer.fast_thread)
+    if (threadstate_near() == the_tracer.entered)
         tracer_release(&the_tracer, (uintptr_t)arena, (uintptr_t)arena + size);
 }
 

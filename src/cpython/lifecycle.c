@@ -201,6 +201,31 @@ int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *nod
     return engine_find_block(DOMAIN_PYTHON, address, paths, node, depth);
 }
 
+int engine_measure_begin(struct measure *measure, means_test is_means) {
+    if (!the_tracer.active) {
+        PyErr_SetString(PyExc_RuntimeError, "measure() needs tracing: call memtally.start() before");
+        return -1;
+    }
+    measure_begin(&the_tracer, measure, is_means);
+    return 0;
+}
+
+status engine_measure_read(const struct measure *measure, struct measured *figures, struct kept *kept) {
+    status result = measure_read(&the_tracer, measure, figures, kept_add, kept);
+    if (result == STATUS_INVALID)
+        return result;
+    kept->paths = the_tracer.paths;
+    callpaths_retain(kept->paths);
+    if (result != STATUS_OK) {
+        status no_matter = measure_read(&the_tracer, measure, figures, NULL,
+                                        NULL); /* the figures need no memory */
+        (void)no_matter;
+    }
+    return result;
+}
+
+void engine_measure_end(struct measure *measure) { measure_end(&the_tracer, measure); }
+
 /* While not tracing: what it would be. */
 static bool free_lists_are_exact(void) {
     if (the_tracer.active)

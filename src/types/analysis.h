@@ -61,4 +61,8 @@ PyObject *snapshot_processes(PyObject *self, void *unused);
 PyObject *snapshot_subtract(PyObject *a, PyObject *b);
 extern const char merge_doc[], process_doc[], processes_doc[];
 
+/* --- measurement.c: memtally.measure --- */
+
+extern PyType_Spec measurement_spec;
+
 #endif

@@ -8,6 +8,7 @@
 
 #include <Python.h>
 
+#include "../core/kept.h"
 #include "../core/snapshot.h"
 
 int engine_start(int nframe); /* 0; -1 with an exception set. Already tracing: 0, nothing changes */
@@ -38,6 +39,13 @@ void engine_relent(void);
 
 PyObject *
 engine_soon(PyObject *function); /* new function that calls it a little later (cpython/soon.h); NULL */
+
+/* core/measure.h. Begin: 0, or -1 with RuntimeError while not tracing. Read: INVALID where nothing is known of it; NOMEM
+ * where only `kept`, which must be empty, is not known. None allocates Python memory, but for the exception. */
+int engine_measure_begin(struct measure *measure, means_test is_means);
+nodiscard status engine_measure_read(const struct measure *measure, struct measured *figures,
+                                     struct kept *kept);
+void engine_measure_end(struct measure *measure);
 
 PyObject *engine_capabilities(void); /* new dict */
 int engine_init(PyObject *module);   /* at import, main interpreter */

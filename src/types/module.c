@@ -341,6 +341,7 @@ static int add_types(PyObject *module, struct state *state) {
                    add_type(module, &state->statistic_diff_type, &statistic_diff_spec, NULL) < 0 ||
                    add_type(module, &state->snapshot_type, &snapshot_spec, NULL) < 0 ||
                    add_type(module, &state->branch_type, &branch_spec, NULL) < 0 ||
+                   add_type(module, &state->measurement_type, &measurement_spec, NULL) < 0 ||
                    add_type(module, &state->base_filter_type, &base_filter_spec, NULL) < 0 ||
                    add_type(module, &state->filter_type, &filter_spec, state->base_filter_type) < 0 ||
                    add_type(module, &state->domain_filter_type, &domain_filter_spec,
@@ -353,7 +354,7 @@ static int publish_types(PyObject *module, const struct state *state) {
     PyTypeObject *const types[] = {
         state->frame_type,     state->traceback_type,      state->trace_type,    state->traces_type,
         state->statistic_type, state->statistic_diff_type, state->snapshot_type, state->base_filter_type,
-        state->filter_type,    state->domain_filter_type,  state->branch_type};
+        state->filter_type,    state->domain_filter_type,  state->branch_type,   state->measurement_type};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (PyModule_AddType(module, types[i]) < 0)
             return -1;
@@ -453,6 +454,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT((PyObject *)state->filter_type);
     Py_VISIT((PyObject *)state->domain_filter_type);
     Py_VISIT((PyObject *)state->branch_type);
+    Py_VISIT((PyObject *)state->measurement_type);
     Py_VISIT(state->own_is_tracing);
     Py_VISIT(state->own_get_limit);
     Py_VISIT(state->own_get_traces);
@@ -477,6 +479,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(state->filter_type);
     Py_CLEAR(state->domain_filter_type);
     Py_CLEAR(state->branch_type);
+    Py_CLEAR(state->measurement_type);
     Py_CLEAR(state->own_is_tracing);
     Py_CLEAR(state->own_get_limit);
     Py_CLEAR(state->own_get_traces);

@@ -21,7 +21,7 @@ struct state {
     PyTypeObject *names_type, *views_type, *frame_type, *traceback_type, *trace_type, *traces_type,
         *traces_iterator_type;
     PyTypeObject *statistic_type, *statistic_diff_type, *snapshot_type;
-    PyTypeObject *base_filter_type, *filter_type, *domain_filter_type, *branch_type;
+    PyTypeObject *base_filter_type, *filter_type, *domain_filter_type, *branch_type, *measurement_type;
     /* our own functions, to see when a program put others in their place */
     PyObject *own_is_tracing, *own_get_limit, *own_get_traces;
     PyObject *package_name;     /* "memtally" */

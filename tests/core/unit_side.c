@@ -116,21 +116,23 @@ static void put(struct world *world, bool joint, uint32_t domain, uintptr_t addr
 }
 
 static void take_away(struct world *world, bool joint, uint32_t domain, uintptr_t address) {
-    uint32_t i = find(world, domain, address), node = 77;
-    uint64_t size = 77;
+    uint32_t i = find(world, domain, address);
+    const struct big *entry = side_find_locked(&world->side, domain, address);
     bool known = i < world->count;
     if (joint && world->side.pending) /* a joint look closes the window, even if there is nothing to remove */
         judge(world);
     else if (known && !joint && !world->side.pending)
         judge(world);
-    bool found = side_remove_locked(&world->side, joint ? &world->ledger : NULL, domain, address, &size,
-                                    &node);
+    assert_int_equal(entry != NULL, known);
+    if (known) {
+        assert_int_equal(big_size(&world->side.blocks, entry), world->blocks[i].bytes);
+        assert_int_equal(side_who(domain, side_tally(&world->side, big_tally(entry))->tally.node),
+                         world->blocks[i].who);
+    }
+    bool found = side_remove_locked(&world->side, joint ? &world->ledger : NULL, domain, address);
     assert_int_equal(found, known);
-    if (!known)
-        return;
-    assert_int_equal(size, world->blocks[i].bytes);
-    assert_int_equal(side_who(domain, node), world->blocks[i].who);
-    ended(world, i);
+    if (known)
+        ended(world, i);
 }
 
 static void move(struct world *world, bool joint, uint32_t domain, uintptr_t address, uint32_t node) {
