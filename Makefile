@@ -10,11 +10,13 @@
 PYTHON ?= python3
 export ARGS MINUTES SLOW WERROR
 
-.PHONY: help demo test core cross sanitize fuzz lint format docs bench bench-curves bench-instructions soak build package clean distclean
+.PHONY: help demo test test-allocators core cross sanitize fuzz lint format docs bench bench-curves bench-instructions soak build package clean distclean
 
 help:
 	@echo "make demo      build memtally and see where a real program's memory goes"
 	@echo "make test      run every test: the core's in C, the package's, CPython's own"
+	@echo "make test-allocators"
+	@echo "               run some of them under each allocator of CPython (ARGS=tests: all)"
 	@echo "make core      run the core's tests in C alone"
 	@echo "make cross     run the core's tests for aarch64 (under qemu) and with musl"
 	@echo "make sanitize  run the core's tests under AddressSanitizer, UBSan and ThreadSanitizer"
@@ -34,7 +36,7 @@ help:
 	@echo ""
 	@echo "PYTHON=python3.13 chooses the interpreter (3.11 or newer), ARGS=... is passed on."
 
-demo test core cross sanitize fuzz lint format docs bench bench-curves bench-instructions soak build package:
+demo test test-allocators core cross sanitize fuzz lint format docs bench bench-curves bench-instructions soak build package:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 	  echo "memtally: no interpreter '$(PYTHON)': name one with PYTHON=..., or: apt-get install python3" >&2; exit 2; }
 	@"$(PYTHON)" tools/dev.py $@

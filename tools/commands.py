@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 
+import allocator_tests
 import core_tests
 import cross
 import documentation
@@ -29,6 +30,12 @@ def test() -> int:
     counts += core_tests.run(core_tests.PLAIN)
     counts += python_tests.run()
     return counts.close()
+
+
+def test_allocators() -> int:
+    """Runs some tests (or those of ARGS) under each allocator that CPython can be told to use."""
+    environment.prepare("test")
+    return allocator_tests.run().close()
 
 
 def core() -> int:
@@ -136,6 +143,7 @@ def arguments() -> list[str]:
 COMMANDS = {
     "demo": demo,
     "test": test,
+    "test-allocators": test_allocators,
     "core": core,
     "sanitize": sanitize,
     "cross": test_elsewhere,

@@ -1,5 +1,6 @@
 """The tests in Python, run by pytest; the counts come from its report file, not from its words."""
 
+import collections.abc
 import os
 import shlex
 import xml.etree.ElementTree as ElementTree
@@ -8,15 +9,15 @@ import environment
 from steps import Counts, say
 
 
-def run() -> Counts:
-    """Runs pytest over tests/ (or over ARGS), its output shown as it comes."""
+def run(words: collections.abc.Sequence[str] = ()) -> Counts:
+    """Runs pytest over WORDS and ARGS (over tests/ where both are empty), its output shown as it comes."""
     report = environment.BUILD / "pytest.xml"
     report.unlink(missing_ok=True)
     command = [environment.tool("pytest"), "-q", f"--junitxml={report}"]
     slow = os.environ.get("SLOW", "") not in ("", "0")
     if not slow:
         command += ["-m", "not slow"]
-    code = environment.run([*command, *shlex.split(os.environ.get("ARGS", ""))])
+    code = environment.run([*command, *words, *shlex.split(os.environ.get("ARGS", ""))])
     counts = read(report) if report.exists() else Counts()
     if code != 0 and not counts.failed:
         say(f"pytest: FAILED with exit code {code}")

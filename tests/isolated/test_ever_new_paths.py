@@ -8,6 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
+from allocators import NOT_PYMALLOC, NOT_TOLD
 from extension_builder import build, can_build
 from fresh_process import check, run
 
@@ -68,6 +69,7 @@ def test_recursion_that_is_never_the_same_takes_no_more_memory(frames: int) -> N
     )
 
 
+@pytest.mark.skipif(NOT_PYMALLOC, reason=NOT_TOLD)
 @pytest.mark.skipif(bool(can_build()), reason=can_build())
 @pytest.mark.parametrize("frames", [1, 25])
 def test_raw_blocks_of_ever_new_paths_without_the_gil_take_no_more_memory(frames: int) -> None:

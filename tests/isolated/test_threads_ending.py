@@ -8,6 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
+from allocators import NOT_PYMALLOC, NOT_TOLD
 from extension_builder import build, can_build
 from fresh_process import check
 
@@ -43,6 +44,7 @@ def test_blocks_outlive_their_thread_with_their_traceback() -> None:
     """)
 
 
+@pytest.mark.skipif(NOT_PYMALLOC, reason=NOT_TOLD)
 def test_threads_that_come_and_go_leave_nothing_of_the_tracer() -> None:
     check("""if True:
     import threading, memtally as mt
