@@ -87,3 +87,32 @@ void tracer_untrack(struct tracer *tracer, bool joint, uint32_t domain, uintptr_
         remove_locked(tracer, joint, domain, address);
     lock_release(&tracer->side.lock);
 }
+
+/* `found` without its reference. Who lacks the main GIL cannot look into the main partition. */
+static bool find_locked(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address,
+                        struct found *found) {
+    uint32_t tally;
+    if (joint && domain == DOMAIN_PYTHON) {
+        tracer_settle_locked(tracer);
+        if (tracer_find(tracer, address, &found->size, &tally)) {
+            found->node = tracer->ledger.tallies[tally].node;
+            return true;
+        }
+    }
+    const struct big *entry = side_find_locked(&tracer->side, domain, address);
+    if (entry == NULL)
+        return false;
+    found->size = big_size(&tracer->side.blocks, entry);
+    found->node = side_tally(&tracer->side, big_tally(entry))->tally.node;
+    return true;
+}
+
+bool tracer_find_block(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address,
+                       struct found *found) {
+    lock_acquire(&tracer->side.lock);
+    bool result = tracer->active && find_locked(tracer, joint, domain, address, found);
+    if (result)
+        callpaths_retain(found->paths = tracer->paths);
+    lock_release(&tracer->side.lock);
+    return result;
+}

@@ -34,6 +34,18 @@ nodiscard status tracer_track(struct tracer *tracer, bool joint, const struct ca
 /* A block's end, if the domain knows it. */
 void tracer_untrack(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address);
 
+/* A block that its domain knows. */
+struct found {
+    struct callpaths *paths; /* a reference, the caller's */
+    uint32_t node;
+    uint64_t size; /* bytes */
+};
+
+/* The block of a domain at this address; false where it is not known. Apart (`joint` as above) a block of Python's own
+ * domain may not be found. */
+bool tracer_find_block(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address,
+                       struct found *found);
+
 /* With the side's lock and the main GIL: the main partition takes notice of all that happened apart: settles the side's
  * window (side.h), drops what is disowned. */
 void tracer_settle_locked(struct tracer *tracer);

@@ -4,11 +4,10 @@
 #include "../types/engine.h"
 #include "capture.h"
 #include "hooks.h"
+#include "report.h"
 #include "symhook.h"
 
 #include <string.h>
-
-enum { NOT_TRACING = -2, NO_MEMORY = -1 };
 
 static int track(unsigned int domain, uintptr_t address, size_t size);
 static int untrack(unsigned int domain, uintptr_t address);
@@ -23,69 +22,27 @@ static struct symhook slots[] = {
 enum { GET_TRACEBACK = 2, SLOT_COUNT };
 static bool found; /* the first two */
 
-/* --- memtally's part ------------------------------------------------------------------------------------------------ */
-
-/* The call tree may be replaced while this thread looks for its path (collect.h): then it looks again. */
-static status track_apart(PyThreadState *thread, unsigned int domain, uintptr_t address, size_t size) {
-    struct callpaths *paths;
-    status result = STATUS_INVALID;
-    while (result == STATUS_INVALID && (paths = tracer_borrow_paths(&the_tracer)) != NULL) {
-        uint32_t node;
-        result = capture_apart(thread, paths, tracer_frames_are_one(&the_tracer), &node);
-        if (result == STATUS_OK)
-            result = tracer_track(&the_tracer, false, paths, domain, address, size, node);
-        else
-            tracer_count_lost(&the_tracer);
-        callpaths_release(paths);
-    }
-    return result;
-}
-
-static status track_joint(PyThreadState *thread, unsigned int domain, uintptr_t address, size_t size) {
-    uint32_t tally = hooks_tally_now(thread);
-    if (tally != 0)
-        return tracer_track(&the_tracer, true, the_tracer.paths, domain, address, size,
-                            the_tracer.ledger.tallies[tally].node);
-    tracer_count_lost(&the_tracer);
-    return STATUS_NOMEM;
-}
-
-static bool is_tracing(void) { return __atomic_load_n(&the_tracer.active, __ATOMIC_RELAXED); }
-
-static int track_here(unsigned int domain, uintptr_t address, size_t size) {
-    if (!is_tracing())
-        return NOT_TRACING;
-    struct caller caller = hooks_caller();
-    status result = caller.joint ? track_joint(caller.thread, domain, address, size)
-                                 : track_apart(caller.thread, domain, address, size);
-    if (result == STATUS_INVALID)
-        return NOT_TRACING; /* since a moment ago */
-    return result == STATUS_OK ? 0 : NO_MEMORY;
-}
-
 /* --- both tracers' ---------------------------------------------------------------------------------------------------- */
 
 /* Who does not trace has no say; of those who do, the one that failed has. */
 static int both(int ours, int standard) {
-    if (ours == NOT_TRACING || standard == NOT_TRACING)
-        return ours == NOT_TRACING ? standard : ours;
+    if (ours == REPORT_NOT_TRACING || standard == REPORT_NOT_TRACING)
+        return ours == REPORT_NOT_TRACING ? standard : ours;
     return ours != 0 ? ours : standard;
 }
 
 /* From 3.13 on the standard PyTraceMalloc_Track waits for the GIL even while it is off. Untrack never does, and says
  * whether it is; that the block is unknown to it then makes no difference, since it is replaced. */
 static int track(unsigned int domain, uintptr_t address, size_t size) {
-    int ours = track_here(domain, address, size);
+    int ours = report_track(domain, address, size);
     int standard = PyTraceMalloc_Untrack(domain, address);
-    if (standard != NOT_TRACING)
+    if (standard != REPORT_NOT_TRACING)
         standard = PyTraceMalloc_Track(domain, address, size);
     return both(ours, standard);
 }
 
 static int untrack(unsigned int domain, uintptr_t address) {
-    int ours = is_tracing() ? 0 : NOT_TRACING;
-    if (ours == 0)
-        tracer_untrack(&the_tracer, hooks_caller().joint, domain, address);
+    int ours = report_untrack(domain, address);
     return both(ours, PyTraceMalloc_Untrack(domain, address));
 }
 

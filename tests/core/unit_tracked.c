@@ -31,6 +31,14 @@ static void set(struct known *known, uint32_t domain, uint32_t i, uint64_t size)
     known->size[domain][i] = size;
 }
 
+static void assert_found(struct world *world, bool joint, uint32_t domain, uintptr_t address, uint64_t size) {
+    struct found found;
+    assert_true(tracer_find_block(&world->tracer, joint, domain, address, &found));
+    assert_int_equal(found.size, size);
+    assert_ptr_equal(found.paths, world->tracer.paths);
+    callpaths_release(found.paths);
+}
+
 static void assert_as_known(struct world *world, const struct known *known) {
     uint64_t sum = 0, current, peak;
     uint32_t node;
@@ -39,6 +47,10 @@ static void assert_as_known(struct world *world, const struct known *known) {
             sum += known->there[domain][i] ? known->size[domain][i] : 0;
             assert_int_equal(tracer_find_node(&world->tracer, domain, addresses[i], &node),
                              known->there[domain][i]);
+            if (known->there[domain][i])
+                assert_found(world, true, domain, addresses[i], known->size[domain][i]);
+            if (known->there[domain][i] && domain != DOMAIN_PYTHON)
+                assert_found(world, false, domain, addresses[i], known->size[domain][i]);
         }
     }
     tracer_memory(&world->tracer, &current, &peak);
