@@ -37,6 +37,7 @@ from memtally._core import _get_object_traceback as _get_object_traceback
 from memtally._core import _get_traces as _get_traces
 from memtally._core import _normalize_filename as _normalize_filename
 from memtally._core import _Traces as _Traces
+from memtally._include import get_include
 from memtally._standin import Replacement, replace_tracemalloc, restore_tracemalloc
 
 __version__ = "0.1.0"
@@ -55,6 +56,7 @@ __all__ = [
     "Traceback",
     "capabilities",
     "clear_traces",
+    "get_include",
     "get_object_traceback",
     "get_traceback_limit",
     "get_traced_memory",

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import (
     Any,
     ClassVar,
+    Final,
     Literal,
     ParamSpec,
     Protocol,
@@ -55,6 +56,8 @@ class _Capabilities(TypedDict):
     lost_traces: int
     forgotten_paths: int
     gaps: int
+
+_C_API: Final[object]  # a capsule: Memtally_API of include/memtally.h
 
 def start(nframe: int = 1, /) -> None: ...
 def stop() -> None: ...

@@ -8,6 +8,7 @@
  * holds is its own. All calls with the main interpreter's GIL, but for the fork handlers. */
 #include "../types/engine.h"
 
+#include "capi.h"
 #include "capture.h"
 #include "foreign.h"
 #include "hooks.h"
@@ -44,9 +45,8 @@ static void after_fork(void) {
 
 int engine_init(PyObject *module) {
     static bool done;
-    (void)module;
     if (done)
-        return 0;
+        return capi_publish(module);
     if (!is_compiled_for_this()) {
         PyErr_Format(PyExc_ImportError, "memtally was built for %s, and this is CPython %s", COMPILED_FOR,
                      Py_GetVersion());
@@ -58,7 +58,7 @@ int engine_init(PyObject *module) {
         return -1;
     }
     done = true;
-    return 0;
+    return capi_publish(module);
 }
 
 /* --- start and stop ------------------------------------------------------------------------------------------------ */

@@ -1,7 +1,8 @@
 """Builds the small C extensions of this folder with the running interpreter's headers.
 
-`load(NAME)` compiles NAME.c when its result is missing or older, and imports it. Results are kept under
-build/test-extensions/, one folder per interpreter. `can_build()` says why it cannot, or "".
+`load(NAME)` compiles NAME.c, and NAME_more.c if there is one, when its result is missing or older, and
+imports it. Results are kept under build/test-extensions/, one folder per interpreter. `can_build()` says
+why it cannot, or "".
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ RESULTS = os.path.join(
     ROOT, "build", "test-extensions", f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
 )
 ADAPTERS = os.path.join(ROOT, "src", "cpython", "frames", "*.h")  # tests of frames include them
+INCLUDE = os.path.join(ROOT, "include")
 FLAGS = [
     "-std=gnu11",
     "-O1",
@@ -53,10 +55,10 @@ def can_build() -> str:
 
 def build(name: str, *options: str) -> str:
     """The path of the built extension, compiled when its source is newer; `options` are for the compiler."""
-    source = os.path.join(HERE, name + ".c")
+    sources = glob.glob(os.path.join(HERE, name + ".c")) + glob.glob(os.path.join(HERE, name + "_more.c"))
     folder = os.path.join(RESULTS, "".join(options).replace(os.sep, "_"))
     target = os.path.join(folder, name + importlib.machinery.EXTENSION_SUFFIXES[0])
-    newest = max(map(os.path.getmtime, [source, *glob.glob(ADAPTERS)]))
+    newest = max(map(os.path.getmtime, [*sources, *glob.glob(ADAPTERS), *glob.glob(INCLUDE + "/*.h")]))
     if os.path.exists(target) and os.path.getmtime(target) >= newest:
         return target
     os.makedirs(folder, exist_ok=True)
@@ -64,7 +66,9 @@ def build(name: str, *options: str) -> str:
     include = sysconfig.get_path("include")
     folders = [include, os.path.join(include, "internal"), os.path.join(include, "internal", "mimalloc")]
     headers = [word for folder in folders for word in ("-isystem", folder)]
-    subprocess.run([*compiler(), *FLAGS, *headers, source, "-o", fresh, *options], check=True)
+    subprocess.run(
+        [*compiler(), *FLAGS, f"-I{INCLUDE}", *headers, *sources, "-o", fresh, *options], check=True
+    )
     os.replace(fresh, target)
     return target
 
