@@ -16,8 +16,8 @@ import memtally
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import page_runs
 import pages
-import running
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SHOWN = sys.version_info[:2] == (3, 13)
@@ -52,7 +52,7 @@ def read(path: pathlib.Path) -> pages.Page:
 @pages_with("commands")
 def test_commands_on_a_page_print_what_it_shows(path: pathlib.Path, folder: pathlib.Path) -> None:
     page = read(path)
-    for command, printed in zip(page.commands, running.outputs_of_commands(page, folder), strict=True):
+    for command, printed in zip(page.commands, page_runs.outputs_of_commands(page, folder), strict=True):
         if command.shown is not None:
             compare(f"{path}:{command.first - 1}: $ {command.text}", command.shown, printed, page)
 
@@ -60,14 +60,14 @@ def test_commands_on_a_page_print_what_it_shows(path: pathlib.Path, folder: path
 @pages_with("parts")
 def test_programs_on_a_page_run_and_print_what_it_shows(path: pathlib.Path, folder: pathlib.Path) -> None:
     page = read(path)
-    for part, printed in zip(page.parts, running.outputs_of_program(page, folder), strict=True):
+    for part, printed in zip(page.parts, page_runs.outputs_of_program(page, folder), strict=True):
         if part.shown is not None and SHOWN:
             compare(f"{path}:{part.line}", part.shown, printed, page)
 
 
 def compare(what: str, shown: list[str], printed: list[str], page: pages.Page) -> None:
     """Fails where a page shows what did not come."""
-    if running.match(shown, printed, list(page.files)) is None:
+    if page_runs.match(shown, printed, list(page.files)) is None:
         pytest.fail("\n".join([what, "-- the page shows", *shown, "-- printed was", *printed]), pytrace=False)
 
 
@@ -114,4 +114,4 @@ def test_links_of_a_page_beside_the_site_lead_to_files(name: str) -> None:
 def test_a_page_agrees_with_what_differs_in_numbers_only(
     shown: list[str], printed: list[str], agree: bool
 ) -> None:
-    assert (running.match(shown, printed, ["a.py"]) is not None) is agree
+    assert (page_runs.match(shown, printed, ["a.py"]) is not None) is agree

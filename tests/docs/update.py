@@ -10,8 +10,8 @@ import pathlib
 import sys
 import tempfile
 
+import page_runs
 import pages
-import running
 
 
 def update(path: pathlib.Path) -> None:
@@ -19,11 +19,11 @@ def update(path: pathlib.Path) -> None:
     page = pages.read(path)
     lines = path.read_text(encoding="utf-8").split("\n")
     with tempfile.TemporaryDirectory(prefix="memtally-") as folder:
-        printed = running.outputs_of_commands(page, pathlib.Path(folder))
+        printed = page_runs.outputs_of_commands(page, pathlib.Path(folder))
     for command, output in reversed(list(zip(page.commands, printed, strict=True))):
         if command.shown is None:
             continue
-        agreed = running.match(command.shown, output, list(page.files))
+        agreed = page_runs.match(command.shown, output, list(page.files))
         first = command.first - 1
         lines[first : first + len(command.shown)] = output if agreed is None else agreed
         print(f"{path}:{command.first}: {'as before' if agreed is not None else 'CHANGED'}: {command.text}")
