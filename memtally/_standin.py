@@ -36,6 +36,9 @@ class Replacement:
             restore_tracemalloc()
 
 
+Replacement.__module__ = "memtally"
+
+
 def replace_tracemalloc() -> Replacement:
     """From now on `import tracemalloc` gives memtally, in the standard library and in extensions too.
 

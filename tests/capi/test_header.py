@@ -42,6 +42,8 @@ int use(void) {
 def compile_strictly(compiler: str, language: str, sources: list[Path], target: Path, *options: str) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"no {compiler} here")
+    if language.startswith("C++") and shutil.which("g++") is None:
+        pytest.skip("no C++ compiler here")
     include = ["-I", memtally.get_include(), "-isystem", sysconfig.get_path("include")]
     words = [compiler, *LANGUAGES[language], *STRICT, *include, "-fPIC", *options]
     done = subprocess.run(

