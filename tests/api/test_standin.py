@@ -171,6 +171,7 @@ def test_unittest_shows_where_the_object_was_allocated() -> None:
     not importlib.util.find_spec("test") or not importlib.util.find_spec("test.support"),
     reason="this Python comes without its test suite (Debian: libpython3-testsuite)",
 )
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="test.support asks tracemalloc from 3.12 on")
 def test_the_support_of_cpythons_tests_sees_that_memtally_traces() -> None:
     check(
         """if True:

@@ -236,7 +236,7 @@ def test_a_python_that_is_not_followed_finds_nothing_of_the_run(workshop):
         """
         import subprocess, sys
         code = ("import os, sys, subprocess; print('memtally' in sys.modules, sys._xoptions);"
-                "print([n for n in os.environ if 'MEM' in n], subprocess.getoutput('env | grep MEMTALLY'))")
+                "print([n for n in os.environ if 'LLY_R' in n], subprocess.getoutput('env | grep LLY_RUN'))")
         subprocess.run([sys.executable, "-c", code])
         """,
     )
