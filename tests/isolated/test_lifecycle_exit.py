@@ -110,8 +110,16 @@ def built() -> None:
     build("native_threads")
 
 
+def skip_what_cpython_does_not_survive(name: str, allocator: str) -> None:
+    """Without memtally, 39 of 40 such processes die: while it ends, CPython changes the RAW allocator."""
+    if name == "with foreign threads allocating" and "debug" in allocator:
+        pytest.skip("CPython itself dies when threads allocate at its end with a debug allocator")
+
+
 @pytest.mark.parametrize("name", ENDINGS)
 def test_exit(name: str) -> None:
+    allocator = "debug" if sys.flags.dev_mode else os.environ.get("PYTHONMALLOC", "")
+    skip_what_cpython_does_not_survive(name, allocator)
     check(START + ENDINGS[name])
 
 
@@ -136,6 +144,7 @@ del data
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 @pytest.mark.parametrize("name", ENDINGS)
 def test_every_exit_with_every_allocator(name: str, allocator: str) -> None:
+    skip_what_cpython_does_not_survive(name, allocator)
     check(START + ENDINGS[name], env={"PYTHONMALLOC": allocator})
 
 
