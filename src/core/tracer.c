@@ -383,24 +383,6 @@ void tracer_reset_peak(struct tracer *tracer) {
     lock_release(&tracer->side.lock);
 }
 
-bool tracer_find_node(struct tracer *tracer, uint32_t domain, uintptr_t address, uint32_t *node) {
-    uint64_t size;
-    uint32_t tally;
-    lock_acquire(&tracer->side.lock);
-    if (tracer->disowned.count != 0)
-        tracer_settle_locked(tracer);
-    if (domain == DOMAIN_PYTHON && tracer_find(tracer, address, &size, &tally)) {
-        *node = tracer->ledger.tallies[tally].node;
-        lock_release(&tracer->side.lock);
-        return true;
-    }
-    const struct big *entry = side_find_locked(&tracer->side, domain, address);
-    if (entry != NULL)
-        *node = side_tally(&tracer->side, big_tally(entry))->tally.node;
-    lock_release(&tracer->side.lock);
-    return entry != NULL;
-}
-
 struct sum {
     uint64_t blocks;
     int64_t bytes;

@@ -195,8 +195,6 @@ nodiscard status tracer_freeze_views(struct tracer *tracer, struct vmem *account
 /* One view. */
 nodiscard status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view,
                                struct snapshot **result);
-/* Where was the block of this domain at this address allocated? Looks in both partitions. */
-bool tracer_find_node(struct tracer *tracer, uint32_t domain, uintptr_t address, uint32_t *node);
 bool tracer_check(const struct tracer *tracer);
 
 #endif

@@ -68,12 +68,11 @@ static PyObject *frames_of(const struct callpaths *paths, uint32_t node) {
 static PyObject *get_traceback(unsigned int domain, uintptr_t address) {
     PyObject *(*standard)(
         unsigned int, uintptr_t) = (PyObject * (*)(unsigned int, uintptr_t)) slots[GET_TRACEBACK].original;
-    struct callpaths *paths;
-    uint32_t node, depth;
-    if (!hooks_caller().joint || engine_find_block(domain, address, &paths, &node, &depth) == 0)
+    struct found block;
+    if (!hooks_caller().joint || !engine_find_block(domain, address, &block))
         return standard(domain, address);
-    PyObject *frames = frames_of(paths, node);
-    callpaths_release(paths);
+    PyObject *frames = frames_of(block.paths, block.node);
+    callpaths_release(block.paths);
     return frames;
 }
 

@@ -184,21 +184,12 @@ int engine_freeze(const bool wanted[VIEW_COUNT], struct moment *moment) {
     return -1;
 }
 
-int engine_find_block(uint32_t domain, uintptr_t address, struct callpaths **paths, uint32_t *node,
-                      uint32_t *depth) {
-    if (!the_tracer.active || !tracer_find_node(&the_tracer, domain, address, node))
-        return 0;
-    *paths = the_tracer.paths;
-    callpaths_retain(*paths);
-    *depth = node_get(*paths, *node)->depth;
-    if (*depth > UINT16_MAX)
-        *depth = UINT16_MAX;
-    return 1;
+bool engine_find_block(uint32_t domain, uintptr_t address, struct found *found) {
+    return tracer_find_block(&the_tracer, true, domain, address, found);
 }
 
-int engine_find_object(PyObject *object, struct callpaths **paths, uint32_t *node, uint32_t *depth) {
-    uintptr_t address = (uintptr_t)object - object_header_size(Py_TYPE(object));
-    return engine_find_block(DOMAIN_PYTHON, address, paths, node, depth);
+bool engine_find_object(PyObject *object, struct found *found) {
+    return engine_find_block(DOMAIN_PYTHON, (uintptr_t)object - object_header_size(Py_TYPE(object)), found);
 }
 
 int engine_measure_begin(struct measure *measure, means_test is_means) {

@@ -10,6 +10,7 @@
 
 #include "../core/kept.h"
 #include "../core/snapshot.h"
+#include "../core/tracked.h"
 
 int engine_start(int nframe); /* 0; -1 with an exception set. Already tracing: 0, nothing changes */
 void engine_stop(void);
@@ -24,13 +25,10 @@ size_t engine_own_memory(void);
  * another tracer had taken our hooks away). Must be tracing. */
 int engine_freeze(const bool wanted[VIEW_COUNT], struct moment *moment);
 
-/* The call path where a domain's block at this address was allocated, with found, paths, node and depth as below; any
- * interpreter's GIL will do. */
-int engine_find_block(uint32_t domain, uintptr_t address, struct callpaths **paths, uint32_t *node,
-                      uint32_t *depth);
-/* The call path where obj's block was allocated: 1 found (paths gets a reference, node, depth set), 0 not
- * traced, -1 exception */
-int engine_find_object(PyObject *obj, struct callpaths **paths, uint32_t *node, uint32_t *depth);
+/* The block of a domain at this address, or obj's block, and the call path where it was allocated; false: it is not
+ * traced. */
+bool engine_find_block(uint32_t domain, uintptr_t address, struct found *found);
+bool engine_find_object(PyObject *obj, struct found *found);
 
 /* Send signum again and again once it came, until engine_relent is called by its Python handler, for five seconds at
  * most (cpython/remind.h). -1: OSError */

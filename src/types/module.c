@@ -117,18 +117,16 @@ PyDoc_STRVAR(get_object_traceback_doc,
              "traced.");
 
 /* Traceback, None, or NULL with an exception set. */
-static PyObject *find_traceback(struct state *state, PyObject *object, bool keep_depth) {
+static PyObject *find_traceback(struct state *state, PyObject *object) {
+    struct found found;
+    if (!engine_find_object(object, &found))
+        return Py_NewRef(Py_None);
     struct place place = {.kind = PLACE_PATH};
-    struct callpaths *paths = NULL;
-    uint32_t depth = 0;
-    int found = engine_find_object(object, &paths, &place.path.node, &depth);
-    if (found <= 0)
-        return found < 0 ? NULL : Py_NewRef(Py_None);
+    place.path.node = found.node;
     place.path.limit = (uint32_t)engine_limit();
-    place.path.depth = keep_depth ? depth : 0;
-    struct names *names = names_for(state, paths);
+    struct names *names = names_for(state, found.paths);
     PyObject *traceback = names == NULL ? NULL : traceback_lazy(state, names, &place);
-    callpaths_release(paths);
+    callpaths_release(found.paths);
     Py_XDECREF(names);
     return traceback;
 }
@@ -138,7 +136,7 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *args, PyObject
     PyObject *object;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:get_object_traceback", keywords, &object))
         return NULL;
-    return find_traceback(module_state(module), object, false);
+    return find_traceback(module_state(module), object);
 }
 
 PyDoc_STRVAR(get_object_traceback_raw_doc,
@@ -146,7 +144,7 @@ PyDoc_STRVAR(get_object_traceback_raw_doc,
              "The same as a tuple of (filename, lineno), most recent first, or None.");
 
 static PyObject *get_object_traceback_raw(PyObject *module, PyObject *object) {
-    PyObject *traceback = find_traceback(module_state(module), object, false);
+    PyObject *traceback = find_traceback(module_state(module), object);
     if (traceback == NULL || traceback == Py_None)
         return traceback;
     PyObject *frames = traceback_frames((struct traceback *)traceback);

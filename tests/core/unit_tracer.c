@@ -103,7 +103,7 @@ static void assert_blocks(struct world *world) {
     for (uint32_t i = 0; i < world->count; i++) {
         const struct block *block = &world->blocks[i];
         uint64_t size;
-        uint32_t tally, node;
+        uint32_t tally;
         if (block->domain == MAIN_DOMAIN) {
             assert_int_equal(tracer_find(&world->tracer, block->address, &size, &tally), block->traced);
             if (!block->traced)
@@ -112,8 +112,10 @@ static void assert_blocks(struct world *world) {
             assert_int_equal(node_index(world, world->tracer.ledger.tallies[tally].node), block->who);
         }
         if (block->domain == MAIN_DOMAIN || block->domain == DOMAIN_PYTHON) {
-            assert_true(tracer_find_node(&world->tracer, DOMAIN_PYTHON, block->address, &node));
-            assert_int_equal(node_index(world, node), block->who % NODES);
+            struct found found;
+            assert_true(tracer_find_block(&world->tracer, true, DOMAIN_PYTHON, block->address, &found));
+            assert_int_equal(node_index(world, found.node), block->who % NODES);
+            callpaths_release(found.paths);
         }
     }
 }
