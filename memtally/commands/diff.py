@@ -2,13 +2,12 @@
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import memtally
 from memtally.commands import Parser, choosing, fail, machine, output, progress
-from memtally.commands.top import TITLES, total, word_cells
+from memtally.commands.top import TITLES, full_rows, total
 from memtally.reports import grid, table
 
 LIMIT_PASSED = 3
@@ -122,24 +121,18 @@ def _table(
     changes: Sequence[memtally.StatisticDiff],
     shown: Sequence[memtally.StatisticDiff],
 ) -> str:
-    style = grid.style_of(sys.stdout) if sys.stdout else grid.Style()
     growth, blocks = after[0] - before[0], after[1] - before[1]
     sizes = f"from {table.size_text(before[0])} to {table.size_text(after[0])}"
     title = f"{TITLES[options.view]}: {sizes}, {signed_size(growth)} in {blocks:+,} blocks"
     cells: list[tuple[str, ...]] = [HEADINGS]
     sources: dict[str, list[bytes]] = {}
     for change in shown:
-        words = word_cells(change.traceback, options.by, sources)
         figures = signed_size(change.size_diff), table.size_text(change.size), f"{change.count_diff:+,}"
-        cells.append((*figures, kind(change), *next(words)))
-        cells += [("", "", "", "", *more) for more in words]
+        cells += full_rows((*figures, kind(change)), change.traceback, options.by, sources)
     rest = len(changes) - len(shown)
     if rest:
         cells.append(("", "", "", "", f"({table.plural(rest, f'other {options.by}')})", "", ""))
-    lines = [style.paint(grid.BOLD, title)]
-    if changes:
-        lines += grid.align(cells, style)
-    return "".join(f"{line}\n" for line in lines)
+    return output.titled(title, cells)
 
 
 def signed_size(size: int) -> str:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -45,7 +44,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         output.show(machine.json_text(_facts(options.file, some, totals, sizes)))
         return 0
-    style = grid.style_of(sys.stdout) if sys.stdout else grid.Style()
+    style = output.style()
     lines = [style.paint(grid.BOLD, grid.printable(options.file)), *_lines(options.file, some, totals)]
     if sizes:
         lines += ["", style.paint(grid.BOLD, "live blocks by size"), *_histogram(sizes)]

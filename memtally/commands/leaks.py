@@ -2,13 +2,12 @@
 
 import argparse
 import os
-import sys
 from typing import Any
 
 import memtally
 from memtally.commands import USAGE_ERROR, Parser, choosing, fail, machine, output, progress
 from memtally.commands.diff import signed_size
-from memtally.commands.top import word_cells
+from memtally.commands.top import full_rows
 from memtally.reports import grid, table
 
 HELP = "show what grows in every step of a series of snapshots"
@@ -100,7 +99,6 @@ def _json(options: argparse.Namespace, count: int, growth: int, rows: Rows) -> s
 
 
 def _table(options: argparse.Namespace, count: int, growth: int, rows: Rows) -> str:
-    style = grid.style_of(sys.stdout) if sys.stdout else grid.Style()
     columns = range(len(options.files)) if len(options.files) <= MOST_COLUMNS else (0, -1)
     what = f"{table.plural(count, options.by)} grew" if count else f"no {options.by} grew"
     by = "" if options.cumulative or not count else f", {signed_size(growth)} in all"
@@ -109,12 +107,9 @@ def _table(options: argparse.Namespace, count: int, growth: int, rows: Rows) -> 
     cells: list[tuple[str, ...]] = [("growth", *heads, *grid.WORD_HEADINGS)]
     sources: dict[str, list[bytes]] = {}
     for row, sizes in rows:
-        words = word_cells(row.traceback, options.by, sources)
         figures = signed_size(sizes[-1] - sizes[0]), *(table.size_text(sizes[i]) for i in columns)
-        cells.append((*figures, *next(words)))
-        cells += [(*[""] * len(figures), *more) for more in words]
+        cells += full_rows(figures, row.traceback, options.by, sources)
     if count > len(rows):
         rest = f"({table.plural(count - len(rows), f'other {options.by}')})"
         cells.append((*[""] * (1 + len(columns)), rest, "", ""))
-    lines = grid.align(cells, style) if rows else ()
-    return "".join(f"{line}\n" for line in (style.paint(grid.BOLD, title), *lines))
+    return output.titled(title, cells)

@@ -6,13 +6,26 @@ For the main thread of a command, which owns stdout.
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from memtally.commands.files import cannot
+from memtally.reports import grid
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
+
+
+def style() -> grid.Style:
+    """How to write a table on stdout."""
+    return grid.style_of(sys.stdout) if sys.stdout else grid.Style()
+
+
+def titled(title: str, rows: Sequence[tuple[str, ...]]) -> str:
+    """TITLE, and below it the table of ROWS, if there are others than the headings, which come first."""
+    fitting = style()
+    lines = grid.align(rows, fitting) if len(rows) > 1 else ()
+    return "".join(f"{line}\n" for line in (fitting.paint(grid.BOLD, title), *lines))
 
 
 def show(text: str) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -88,15 +87,12 @@ def _table(
     rows: Sequence[memtally.Statistic],
     shown: Sequence[memtally.Statistic],
 ) -> str:
-    style = grid.style_of(sys.stdout) if sys.stdout else grid.Style()
     size, count = whole
     title = f"{TITLES[view]}: {table.size_text(size)} in {table.plural(count, 'block')}"
     cells: list[tuple[str, ...]] = [table.HEADINGS]
     sources: dict[str, list[bytes]] = {}
     for row in shown:
-        words = word_cells(row.traceback, options.by, sources)
-        cells.append((*table.number_cells(row.size, row.count, size), *next(words)))
-        cells += [("", "", "", "", *more) for more in words]
+        cells += full_rows(table.number_cells(row.size, row.count, size), row.traceback, options.by, sources)
     rest = len(rows) - len(shown)
     if rest and options.cumulative:
         cells.append(("", "", "", "", f"({table.plural(rest, f'other {options.by}')})", "", ""))
@@ -104,14 +100,23 @@ def _table(
         left = size - sum(row.size for row in shown), count - sum(row.count for row in shown)
         others = f"({table.plural(rest, f'other {options.by}')})"
         cells.append((*table.number_cells(*left, size), others, "", ""))
-    lines = grid.align(cells, style) if rows else ()
-    return "".join(f"{line}\n" for line in (style.paint(grid.BOLD, title), *lines))
+    return output.titled(title, cells)
 
 
 TITLES = {"live": "live", "peak": "at the peak", "total": "allocated in total"}
 
 
-def word_cells(
+def full_rows(
+    figures: Sequence[str], traceback: memtally.Traceback, by: str, sources: dict[str, list[bytes]]
+) -> Iterator[tuple[str, ...]]:
+    """FIGURES and what they are about; by traceback, below it its callers."""
+    words = _word_cells(traceback, by, sources)
+    yield *figures, *next(words)
+    for more in words:
+        yield *[""] * len(figures), *more
+
+
+def _word_cells(
     traceback: memtally.Traceback, by: str, sources: dict[str, list[bytes]]
 ) -> Iterator[tuple[str, str, str]]:
     """Place, function and source of what a row is about; then, by traceback, of its callers."""

@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import sys
 from collections.abc import Iterator
 
 import memtally
@@ -51,7 +50,7 @@ def execute(options: argparse.Namespace) -> int:
     snapshot = choosing.chosen(options.file, options)
     with progress.saying("building the tree"):
         root = snapshot.tree()
-    style = grid.style_of(sys.stdout) if sys.stdout else grid.Style()
+    style = output.style()
     title = (
         f"{TITLES[snapshot.view_name]}: {table.size_text(root.size)} in {table.plural(root.count, 'block')}"
     )
