@@ -23,7 +23,9 @@ static uint64_t hash_of_node(const void *owner, uint32_t id) {
 }
 
 static status init(struct callpaths *paths, struct vmem *account) {
+    static uint64_t made; /* atomic */
     paths->account = account;
+    paths->serial = __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
     paths->references = 1;
     lock_init(&paths->lock, LOCK_PATHS);
     status result;

@@ -31,6 +31,7 @@ struct node {
 
 struct callpaths {
     struct vmem *account; /* borrowed: outlives the paths */
+    uint64_t serial;      /* 1, 2, ...: no other tree of the process has had it */
     struct lock lock;     /* rank LOCK_PATHS; protects everything below */
     struct strtab strings;
     struct region sites; /* struct site; id 0 is ("", "", 0) */

@@ -293,11 +293,11 @@ struct callpaths *tracer_borrow_paths(struct tracer *tracer) {
     return paths;
 }
 
-bool tracer_side_put(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
-                     uintptr_t address, size_t size, uint32_t node) {
+bool tracer_side_put(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain, uintptr_t address,
+                     size_t size, uint32_t node) {
     if (!begin_side_event(tracer))
         return true;
-    bool ours = paths == tracer->paths;
+    bool ours = tree == tracer->paths->serial;
     if (ours &&
         side_put_locked(&tracer->side, ledger_if(tracer, joint), domain, address, size, node) != STATUS_OK)
         tracer_count_lost(tracer);
@@ -313,11 +313,11 @@ bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uint
     return found;
 }
 
-bool tracer_side_move(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
-                      uintptr_t address, uint32_t node) {
+bool tracer_side_move(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain, uintptr_t address,
+                      uint32_t node) {
     if (!begin_side_event(tracer))
         return true;
-    bool ours = paths == tracer->paths;
+    bool ours = tree == tracer->paths->serial;
     if (ours && side_move_locked(&tracer->side, ledger_if(tracer, joint), domain, address, node) != STATUS_OK)
         tracer_count_lost(tracer);
     end_side_event(tracer, joint || !ours);

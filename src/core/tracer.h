@@ -165,12 +165,13 @@ static inline void tracer_move(struct tracer *tracer, const struct page *page, u
 
 /* For a capture without the GIL: the call paths to intern into, with a reference for the caller; NULL if not active. */
 struct callpaths *tracer_borrow_paths(struct tracer *tracer);
-/* `paths`: what `node` is of. False, and nothing done, where they are the tracer's no longer: then look again. */
-nodiscard bool tracer_side_put(struct tracer *tracer, bool joint, const struct callpaths *paths,
-                               uint32_t domain, uintptr_t address, size_t size, uint32_t node);
+/* `tree`: callpaths.serial of what `node` is of. False, and nothing done, where it is the tracer's no longer: then look
+ * again. */
+nodiscard bool tracer_side_put(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain,
+                               uintptr_t address, size_t size, uint32_t node);
 bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address);
-nodiscard bool tracer_side_move(struct tracer *tracer, bool joint, const struct callpaths *paths,
-                                uint32_t domain, uintptr_t address, uint32_t node);
+nodiscard bool tracer_side_move(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain,
+                                uintptr_t address, uint32_t node);
 
 /* A block about to be resized: its record is taken out, because its address may be another's before we are told;
  * its counters stay. Then either the resize failed and it is put back, or it is gone for good. */

@@ -61,13 +61,13 @@ static status put_locked(struct tracer *tracer, bool joint, uint32_t domain, uin
     return result;
 }
 
-status tracer_track(struct tracer *tracer, bool joint, const struct callpaths *paths, uint32_t domain,
-                    uintptr_t address, size_t size, uint32_t node) {
+status tracer_track(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain, uintptr_t address,
+                    size_t size, uint32_t node) {
     status result = STATUS_OK;
     lock_acquire(&tracer->side.lock);
     if (tracer->active)
-        result = paths != tracer->paths ? STATUS_INVALID
-                                        : put_locked(tracer, joint, domain, address, size, node);
+        result = tree != tracer->paths->serial ? STATUS_INVALID
+                                               : put_locked(tracer, joint, domain, address, size, node);
     lock_release(&tracer->side.lock);
     return result;
 }

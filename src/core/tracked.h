@@ -27,10 +27,10 @@ struct disowned {
 nodiscard status disowned_init(struct disowned *disowned, struct vmem *account);
 void disowned_fini(struct disowned *disowned); /* also of a zeroed one */
 
-/* A block, which replaces what the domain has at the address. INVALID: `paths` are the tracer's no longer: look again.
+/* A block, which replaces what the domain has at the address. INVALID: `tree` (callpaths.serial) is the tracer's no longer: look again.
  * OK, and nothing done, while the tracer is not active. */
-nodiscard status tracer_track(struct tracer *tracer, bool joint, const struct callpaths *paths,
-                              uint32_t domain, uintptr_t address, size_t size, uint32_t node);
+nodiscard status tracer_track(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain,
+                              uintptr_t address, size_t size, uint32_t node);
 /* A block's end, if the domain knows it. */
 void tracer_untrack(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address);
 

@@ -1,4 +1,4 @@
-/* capture: which call path is this thread on? walk.h on CPython's frames, and a plain walk for threads without the GIL.
+/* capture: which call path is this thread on? walk.h on CPython's frames, with the main GIL (apart.h: without).
  *
  * Nothing here allocates Python memory, runs code, raises, or waits for the GIL.
  */
@@ -12,9 +12,6 @@ extern ours_only struct tracer the_tracer; /* the process's; lifecycle.c */
 
 /* The tally of `thread`, which holds the main GIL and for which tracer_enter succeeded. 0: no memory. */
 uint32_t capture_slow(PyThreadState *thread);
-
-/* Any thread's own stack, without the main GIL (`thread` may be NULL: no Python thread): its call path among `paths`. */
-nodiscard status capture_apart(PyThreadState *thread, struct callpaths *paths, bool one, uint32_t *node);
 
 /* May frames be marked (the default), or must all be compared? With the main GIL, while nothing is traced. */
 void capture_allow_marks(bool allowed);

@@ -6,6 +6,7 @@
  * RAW calls come from anywhere: with the main GIL (joint), with another's, with none, from threads Python never saw. */
 #include "walk_frames.h"
 
+#include "apart.h"
 #include "hooks.h"
 #include "reftrace.h"
 #include "threadstate.h"
@@ -58,38 +59,20 @@ static inline uint32_t tally_now(PyThreadState *thread) {
     return likely(tally != 0) ? tally : capture_slow(thread);
 }
 
-/* Without it: the thread's own stack, attached to another interpreter or to none. */
-static status node_apart(PyThreadState *thread, struct callpaths *paths, uint32_t *node) {
-    return capture_apart(thread, paths, tracer_frames_are_one(&the_tracer), node);
-}
-
 /* --- blocks that are not the main partition's ---------------------------------------------------------------------- */
 
-/* The call tree may be replaced while this thread looks for its path (collect.h): then it looks again. */
 static void side_put_apart(PyThreadState *thread, void *block, size_t size) {
-    struct callpaths *paths;
-    bool done = false;
-    while (!done && (paths = tracer_borrow_paths(&the_tracer)) != NULL) {
-        uint32_t node;
-        done = true;
-        if (node_apart(thread, paths, &node) == STATUS_OK)
-            done = tracer_side_put(&the_tracer, false, paths, DOMAIN_PYTHON, (uintptr_t)block, size, node);
-        else
-            tracer_count_lost(&the_tracer);
-        callpaths_release(paths);
-    }
+    struct apart_path path = {0};
+    while (apart_capture(thread, &path) == STATUS_OK &&
+           !tracer_side_put(&the_tracer, false, path.tree, DOMAIN_PYTHON, (uintptr_t)block, size, path.node))
+        continue;
 }
 
 static void side_move_apart(PyThreadState *thread, uintptr_t address) {
-    struct callpaths *paths;
-    bool done = false;
-    while (!done && (paths = tracer_borrow_paths(&the_tracer)) != NULL) {
-        uint32_t node;
-        done = true;
-        if (node_apart(thread, paths, &node) == STATUS_OK)
-            done = tracer_side_move(&the_tracer, false, paths, DOMAIN_PYTHON, address, node);
-        callpaths_release(paths);
-    }
+    struct apart_path path = {0};
+    while (apart_capture(thread, &path) == STATUS_OK &&
+           !tracer_side_move(&the_tracer, false, path.tree, DOMAIN_PYTHON, address, path.node))
+        continue;
 }
 
 static void side_put_joint(PyThreadState *thread, void *block, size_t size) {
@@ -101,8 +84,8 @@ static void side_put_joint(PyThreadState *thread, void *block, size_t size) {
         return;
     }
     uint32_t node = the_tracer.ledger.tallies[tally].node;
-    bool done = tracer_side_put(&the_tracer, true, the_tracer.paths, DOMAIN_PYTHON, (uintptr_t)block, size,
-                                node);
+    bool done = tracer_side_put(&the_tracer, true, the_tracer.paths->serial, DOMAIN_PYTHON, (uintptr_t)block,
+                                size, node);
     assert(done); /* only who holds the main GIL replaces the call tree */
     (void)done;
 }

@@ -1,29 +1,26 @@
 /* report: what extensions report finds its call path, with the main GIL or without (report.h). */
 #include "report.h"
 
+#include "apart.h"
 #include "capture.h"
 #include "hooks.h"
 
-/* The call tree may be replaced while this thread looks for its path (collect.h): then it looks again. */
 static status track_apart(PyThreadState *thread, unsigned int domain, uintptr_t address, size_t size) {
-    struct callpaths *paths;
-    status result = STATUS_INVALID;
-    while (result == STATUS_INVALID && (paths = tracer_borrow_paths(&the_tracer)) != NULL) {
-        uint32_t node;
-        result = capture_apart(thread, paths, tracer_frames_are_one(&the_tracer), &node);
-        if (result == STATUS_OK)
-            result = tracer_track(&the_tracer, false, paths, domain, address, size, node);
-        else
-            tracer_count_lost(&the_tracer);
-        callpaths_release(paths);
-    }
+    struct apart_path path = {0};
+    status result;
+    do {
+        result = apart_capture(thread, &path);
+        if (result != STATUS_OK)
+            return result;
+        result = tracer_track(&the_tracer, false, path.tree, domain, address, size, path.node);
+    } while (result == STATUS_INVALID);
     return result;
 }
 
 static status track_joint(PyThreadState *thread, unsigned int domain, uintptr_t address, size_t size) {
     uint32_t tally = hooks_tally_now(thread);
     if (tally != 0)
-        return tracer_track(&the_tracer, true, the_tracer.paths, domain, address, size,
+        return tracer_track(&the_tracer, true, the_tracer.paths->serial, domain, address, size,
                             the_tracer.ledger.tallies[tally].node);
     tracer_count_lost(&the_tracer);
     return STATUS_NOMEM;

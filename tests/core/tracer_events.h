@@ -86,8 +86,8 @@ static inline void side_put(struct world *world, bool joint, uint32_t domain, ui
     struct tracer *tracer = &world->tracer;
     uint64_t lost = tracer->lost;
     bool pending = tracer->side.pending;
-    assert_true(
-        tracer_side_put(tracer, joint, tracer->paths, domain, address, (size_t)size, world->nodes[n]));
+    assert_true(tracer_side_put(tracer, joint, tracer->paths->serial, domain, address, (size_t)size,
+                                world->nodes[n]));
     log_window(world, pending);
     assert_true(joint || tracer->fast_thread == NO_THREAD);
     if (tracer->lost != lost)
@@ -114,7 +114,7 @@ static inline void side_move(struct world *world, bool joint, uint32_t domain, u
     uint32_t i = find_block(world, domain, address), to = side_who(domain, n);
     uint64_t lost = tracer->lost;
     bool pending = tracer->side.pending;
-    assert_true(tracer_side_move(tracer, joint, tracer->paths, domain, address, world->nodes[n]));
+    assert_true(tracer_side_move(tracer, joint, tracer->paths->serial, domain, address, world->nodes[n]));
     log_window(world, pending);
     if (tracer->lost != lost || i == world->count || world->blocks[i].who == to)
         return;

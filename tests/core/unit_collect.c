@@ -137,7 +137,8 @@ static void each_domain_of_the_side_has_a_sum_of_its_own(void **state) {
     tracer_reset_peak(&tracer);
     for (uint32_t i = 0; i < 12; i++) {
         bool joint = i % 2 == 0;
-        assert_true(tracer_side_put(&tracer, joint, tracer.paths, i % 3, address_of(i), 10 + i % 3, path(i)));
+        assert_true(
+            tracer_side_put(&tracer, joint, tracer.paths->serial, i % 3, address_of(i), 10 + i % 3, path(i)));
         assert_true(tracer_side_remove(&tracer, joint, i % 3, address_of(i)));
         tracer_reset_peak(&tracer);
         if (i == 5)
@@ -231,10 +232,10 @@ static void who_interned_into_the_old_tree_is_told(void **state) {
     struct callpaths *paths = tracer_borrow_paths(&tracer);
     uint32_t node = path(1);
     collect(0);
-    assert_false(tracer_side_put(&tracer, false, paths, 0, 4096, 10, node));
-    assert_false(tracer_side_move(&tracer, false, paths, 0, 4096, node));
+    assert_false(tracer_side_put(&tracer, false, paths->serial, 0, 4096, 10, node));
+    assert_false(tracer_side_move(&tracer, false, paths->serial, 0, 4096, node));
     callpaths_release(paths);
-    assert_true(tracer_side_put(&tracer, false, tracer.paths, 0, 4096, 10, path(1)));
+    assert_true(tracer_side_put(&tracer, false, tracer.paths->serial, 0, 4096, 10, path(1)));
     assert_shown(VIEW_LIVE, 0, 1, 10, 1);
     finish();
 }
@@ -243,7 +244,7 @@ static void who_interned_into_the_old_tree_is_told(void **state) {
 static void a_block_that_is_being_resized_keeps_its_path(void **state) {
     (void)state;
     start();
-    assert_true(tracer_side_put(&tracer, false, tracer.paths, 0, 4096, 10, path(1)));
+    assert_true(tracer_side_put(&tracer, false, tracer.paths->serial, 0, 4096, 10, path(1)));
     struct taken taken = tracer_side_take(&tracer, 0, 4096);
     collect(0);
     assert_int_equal(tracer.forgotten, 0);
@@ -262,7 +263,8 @@ static void ever_new_paths_take_no_more_memory(void **state) {
     put(0, 8);
     for (uint32_t i = 1; i < 20000; i++) {
         put(i, 100);
-        assert_true(tracer_side_put(&tracer, i % 2 == 0, tracer.paths, 2, address_of(i), 10, path(i)));
+        assert_true(
+            tracer_side_put(&tracer, i % 2 == 0, tracer.paths->serial, 2, address_of(i), 10, path(i)));
         assert_true(tracer_side_remove(&tracer, i % 2 == 0, 2, address_of(i)));
         end(i);
         collect_if_due(&tracer);
@@ -341,7 +343,8 @@ static void without_memory_nothing_changes(void **state) {
         start();
         for (uint32_t i = 0; i < PATHS; i++) {
             put(i, 8 + i);
-            assert_true(tracer_side_put(&tracer, true, tracer.paths, i % 3, address_of(i), i, path(i)));
+            assert_true(
+                tracer_side_put(&tracer, true, tracer.paths->serial, i % 3, address_of(i), i, path(i)));
             if (i % 2 == 0)
                 end(i);
         }

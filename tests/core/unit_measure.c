@@ -93,8 +93,8 @@ static void put(struct world *world, struct block block, bool joint) {
         if (tracer_is_measured(&world->tracer))
             measure_put(&world->tracer, block.address, block.size);
     } else {
-        assert_true(tracer_side_put(&world->tracer, joint, world->tracer.paths, block.domain, block.address,
-                                    block.size, world->node));
+        assert_true(tracer_side_put(&world->tracer, joint, world->tracer.paths->serial, block.domain,
+                                    block.address, block.size, world->node));
     }
     came(world, block);
 }

@@ -67,9 +67,9 @@ static void record_apart(struct list *list, const struct block *block, uint32_t 
     while (!done && (paths = tracer_borrow_paths(tracer)) != NULL) {
         uint32_t node = path_of(paths, path), domain = list->number;
         if (is_new)
-            done = tracer_side_put(tracer, false, paths, domain, block->address, block->size, node);
+            done = tracer_side_put(tracer, false, paths->serial, domain, block->address, block->size, node);
         else
-            done = tracer_side_move(tracer, false, paths, domain, block->address, node);
+            done = tracer_side_move(tracer, false, paths->serial, domain, block->address, node);
         callpaths_release(paths);
     }
 }
@@ -150,7 +150,7 @@ static void put_with_gil(struct list *list) {
         return;
     uint32_t tally = tally_now(list);
     if (block.side)
-        assert_true(tracer_side_put(tracer, true, tracer->paths, 0, block.address, block.size,
+        assert_true(tracer_side_put(tracer, true, tracer->paths->serial, 0, block.address, block.size,
                                     tracer->ledger.tallies[tally].node));
     else
         tracer_put(tracer, block.address, block.size, tally);

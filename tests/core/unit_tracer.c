@@ -260,8 +260,8 @@ static void a_tracer_that_is_not_active_takes_no_side_events(void **state) {
     static struct world world;
     world_init(&world, 0);
     assert_null(tracer_borrow_paths(&world.tracer));
-    assert_true(tracer_side_put(&world.tracer, false, NULL, 0, 4096, 10, 1)); /* nothing to do again */
-    assert_true(tracer_side_move(&world.tracer, false, NULL, 0, 4096, 1));
+    assert_true(tracer_side_put(&world.tracer, false, 0, 0, 4096, 10, 1)); /* nothing to do again */
+    assert_true(tracer_side_move(&world.tracer, false, 0, 0, 4096, 1));
     assert_false(tracer_side_remove(&world.tracer, false, 0, 4096));
     assert_int_equal(tracer_side_take(&world.tracer, 0, 4096).run, 0);
     tracer_stop(&world.tracer);
@@ -279,8 +279,8 @@ static void a_block_with_other_paths_than_the_tracers_is_not_kept(void **state) 
     tracer_stop(&world.tracer);
     assert_true(callpaths_check(paths)); /* ours until we give it back */
     assert_int_equal(world_start(&world, 5), STATUS_OK);
-    assert_false(tracer_side_put(&world.tracer, false, paths, 0, 4096, 10, 1));
-    assert_false(tracer_side_move(&world.tracer, false, paths, 0, 4096, 1));
+    assert_false(tracer_side_put(&world.tracer, false, paths->serial, 0, 4096, 10, 1));
+    assert_false(tracer_side_move(&world.tracer, false, paths->serial, 0, 4096, 1));
     assert_as_model(&world);
     assert_int_equal(world.tracer.lost, 0);
     callpaths_release(paths);

@@ -83,9 +83,9 @@ static void release(struct world *world, struct known *known, uint32_t i) {
 static void track(struct world *world, struct known *known, bool joint, uint32_t domain, uint32_t i,
                   uint64_t size) {
     struct tracer *tracer = &world->tracer;
-    assert_int_equal(
-        tracer_track(tracer, joint, tracer->paths, domain, addresses[i], size, world->nodes[i % NODES]),
-        STATUS_OK);
+    assert_int_equal(tracer_track(tracer, joint, tracer->paths->serial, domain, addresses[i], size,
+                                  world->nodes[i % NODES]),
+                     STATUS_OK);
     set(known, domain, i, size);
 }
 
@@ -173,11 +173,11 @@ static void nothing_is_kept_with_other_paths_or_while_not_active(void **state) {
     static struct world world;
     struct known known = {0};
     world_init(&world, 0);
-    assert_int_equal(tracer_track(&world.tracer, false, NULL, 3, 4096, 10, 1), STATUS_OK);
+    assert_int_equal(tracer_track(&world.tracer, false, 0, 3, 4096, 10, 1), STATUS_OK);
     tracer_untrack(&world.tracer, false, 3, 4096);
     assert_int_equal(world_start(&world, 5), STATUS_OK);
-    assert_int_equal(tracer_track(&world.tracer, false, NULL, 3, 4096, 10, 1), STATUS_INVALID);
-    assert_int_equal(tracer_track(&world.tracer, true, NULL, 0, addresses[4], 10, 1), STATUS_INVALID);
+    assert_int_equal(tracer_track(&world.tracer, false, 0, 3, 4096, 10, 1), STATUS_INVALID);
+    assert_int_equal(tracer_track(&world.tracer, true, 0, 0, addresses[4], 10, 1), STATUS_INVALID);
     assert_as_known(&world, &known);
     world_end(&world);
 }
@@ -194,7 +194,7 @@ static void without_memory_a_report_is_lost_and_counted(void **state) {
     support_fail_at = 1;
     uint64_t kept = 0;
     for (uintptr_t n = 0; n < 30000 && world.tracer.lost < 100; n++) {
-        status result = tracer_track(&world.tracer, n % 2 == 0, world.tracer.paths, 2, 4096 + n, 10,
+        status result = tracer_track(&world.tracer, n % 2 == 0, world.tracer.paths->serial, 2, 4096 + n, 10,
                                      world.nodes[1]);
         assert_true(result == STATUS_OK || result == STATUS_NOMEM);
         kept += result == STATUS_OK;

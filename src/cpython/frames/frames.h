@@ -4,6 +4,7 @@
  *     frame_top(thread)         the youngest frame that can count, or NULL
  *     frame_below, frame_instr, frame_complete, frame_marked, frame_looks_marked, frame_mark    see walk.h
  *     frame_code(frame)         its code object, borrowed
+ *     frame_code_version(frame)     a number that no other code of its interpreter has, ever; 0: not known
  *     thread_has_main_gil(thread)   does an attached thread hold the main interpreter's GIL? (NULL: no)
  * Everything reads in place: no frame objects, no reference counts. Only the thread whose frames they are may call
  * (attached, or detached and standing still in its own call).

@@ -24,6 +24,10 @@ hot_inline FRAME *frame_top(PyThreadState *thread) { return frame_countable(fram
 hot_inline FRAME *frame_below(FRAME *f) { return frame_countable(f->previous); }
 hot_inline uintptr_t frame_instr(const FRAME *f) { return (uintptr_t)f->prev_instr; }
 hot_inline PyCodeObject *frame_code(const FRAME *f) { return f->f_code; }
+hot_inline uint32_t frame_code_version(const FRAME *f) {
+    (void)f;
+    return 0; /* 3.12 and later have them */
+}
 
 static inline bool frame_complete(const FRAME *f) {
     const PyCodeObject *code = frame_code(f);

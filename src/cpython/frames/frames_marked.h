@@ -22,6 +22,7 @@ hot_inline FRAME *frame_current(PyThreadState *thread) { return thread->current_
 hot_inline FRAME *frame_top(PyThreadState *thread) { return frame_countable(thread->current_frame); }
 hot_inline FRAME *frame_below(FRAME *f) { return frame_countable(f->previous); }
 hot_inline uintptr_t frame_instr(const FRAME *f) { return (uintptr_t)f->instr_ptr; }
+hot_inline uint32_t frame_code_version(const FRAME *f) { return frame_code(f)->co_version; }
 
 static inline bool frame_complete(const FRAME *f) {
     const PyCodeObject *code = frame_code(f);
