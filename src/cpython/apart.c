@@ -48,126 +48,123 @@ static void trail_leave(struct trail *trail) {
 /* --- a thread's frames ----------------------------------------------------------------------------------------------- */
 
 struct stack {
-    FRAME **frames; /* that count, the youngest first */
-    size_t count;
-    FRAME *few[TRAIL_MOST];
+    FRAME *top;
+    size_t count; /* of its frames that count */
 };
 
-static status stack_read(struct stack *stack, PyThreadState *thread) {
-    FRAME *top = thread != NULL ? frame_top(thread) : NULL;
-    stack->frames = stack->few;
-    stack->count = 0;
-    for (FRAME *f = top; f != NULL; f = frame_below(f)) {
-        if (frame_complete(f) && stack->count++ < TRAIL_MOST)
-            stack->few[stack->count - 1] = f;
-    }
-    if (stack->count <= TRAIL_MOST)
-        return STATUS_OK;
-    stack->frames = vmem_map(&the_tracer.memory, stack->count * sizeof *stack->frames);
-    if (stack->frames == NULL)
-        return STATUS_NOMEM;
-    size_t i = 0;
-    for (FRAME *f = top; f != NULL; f = frame_below(f)) {
-        if (frame_complete(f))
-            stack->frames[i++] = f;
-    }
-    return STATUS_OK;
+static struct stack stack_of(PyThreadState *thread) {
+    struct stack stack = {thread != NULL ? frame_top(thread) : NULL, 0};
+    for (FRAME *f = stack.top; f != NULL; f = frame_below(f))
+        stack.count += frame_complete(f);
+    return stack;
 }
 
-static void stack_free(struct stack *stack) {
-    if (stack->frames != NULL && stack->frames != stack->few)
-        vmem_unmap(&the_tracer.memory, stack->frames, stack->count * sizeof *stack->frames);
+static bool is_at(const struct stop *stop, const FRAME *f) {
+    return stop->instr == frame_instr(f) && stop->version != 0 && stop->version == frame_code_version(f);
 }
-
-/* The frame that is `i` calls above the bottom. */
-static FRAME *stack_frame(const struct stack *stack, size_t i) { return stack->frames[stack->count - 1 - i]; }
 
 /* How many frames, from the bottom, are what they were. */
-static size_t stack_common(const struct stack *stack, const struct trail *trail) {
-    size_t i = 0, most = stack->count < trail->count ? stack->count : trail->count;
-    while (i < most && trail->stops[i].instr == frame_instr(stack_frame(stack, i)) &&
-           trail->stops[i].version != 0 &&
-           trail->stops[i].version == frame_code_version(stack_frame(stack, i)))
-        i++;
-    return i;
+static size_t stack_common(struct stack stack, const struct trail *trail) {
+    size_t common = stack.count, i = stack.count;
+    for (FRAME *f = stack.top; f != NULL; f = frame_below(f)) {
+        if (frame_complete(f) && (--i >= trail->count || !is_at(&trail->stops[i], f)))
+            common = i;
+    }
+    return common;
 }
 
 /* --- from frames to a path ------------------------------------------------------------------------------------------- */
 
-/* The caller holds paths->lock. */
-static status add_frame_locked(struct callpaths *paths, FRAME *f, uint32_t parent, uint32_t depth,
-                               uint32_t *node) {
+/* A path that grows from the bottom to the top of `stack`. */
+struct growth {
+    struct callpaths *paths; /* the caller holds its lock */
+    struct trail *trail;     /* NULL: nothing is to be remembered */
+    size_t depth;
+    uint32_t node;
+};
+
+static status intern_frame(struct growth *path, FRAME *f, uint32_t parent) {
     uint32_t site;
-    status result = code_site_locked(paths, frame_code(f), frame_instr(f), &site);
-    return result == STATUS_OK ? node_intern_locked(paths, parent, site, depth, node) : result;
+    status result = code_site_locked(path->paths, frame_code(f), frame_instr(f), &site);
+    if (result != STATUS_OK)
+        return result;
+    return node_intern_locked(path->paths, parent, site, (uint32_t)path->depth, &path->node);
 }
 
-/* The path of `stack`, whose first `known` frames the trail has; the others are put into it. When one frame is kept, those
- * below the top only hand up how many they are. */
-static status intern_locked(struct callpaths *paths, const struct stack *stack, struct trail *trail,
-                            size_t known, uint32_t *node) {
+/* When one frame is kept, those below the top only hand up how many they are. */
+static status add_frame(struct growth *path, const struct stack *stack, FRAME *f) {
     bool one = tracer_frames_are_one(&the_tracer);
+    uint32_t parent = one ? 0 : path->node;
     status result = STATUS_OK;
-    *node = known != 0 ? trail->stops[known - 1].node : 0;
-    for (size_t i = known; i < stack->count && result == STATUS_OK; i++) {
-        FRAME *f = stack_frame(stack, i);
-        uint32_t parent = one ? 0 : *node;
-        *node = 0;
-        if (!one || i + 1 == stack->count)
-            result = add_frame_locked(paths, f, parent, (uint32_t)i + 1, node);
-        if (trail != NULL)
-            trail->stops[i] = (struct stop){frame_instr(f), frame_code_version(f), *node};
-    }
+    path->node = 0;
+    path->depth++;
+    if (!one || path->depth == stack->count)
+        result = intern_frame(path, f, parent);
+    if (path->trail != NULL)
+        path->trail->stops[path->depth - 1] = (struct stop){frame_instr(f), frame_code_version(f),
+                                                            path->node};
     return result;
 }
 
-/* Looks for the path in the tracer's tree as it is now. Only who holds the main GIL can make that smaller; until then it
- * must not grow too large. */
-static status intern(const struct stack *stack, struct trail *trail, size_t known, struct apart_path *path) {
+/* The frames above those that `path` has already. */
+static status add_frames(struct growth *path, const struct stack *stack) {
+    FRAME *few[TRAIL_MOST], **frames = few;
+    size_t count = stack->count - path->depth, i = 0;
+    if (count > TRAIL_MOST && (frames = vmem_map(&the_tracer.memory, count * sizeof *frames)) == NULL)
+        return STATUS_NOMEM;
+    for (FRAME *f = stack->top; i < count; f = frame_below(f)) {
+        if (frame_complete(f))
+            frames[i++] = f;
+    }
+    status result = STATUS_OK;
+    while (i-- > 0 && result == STATUS_OK)
+        result = add_frame(path, stack, frames[i]);
+    if (frames != few)
+        vmem_unmap(&the_tracer.memory, frames, count * sizeof *frames);
+    return result;
+}
+
+/* The path in the tracer's tree as it is now; the trail has its first `known` frames, and gets the others. Only who holds
+ * the main GIL can make the tree smaller; until then it must not grow too large. */
+static status intern(struct stack stack, struct trail *trail, size_t known, struct apart_path *found) {
     struct callpaths *paths = tracer_borrow_paths(&the_tracer);
     if (paths == NULL)
         return STATUS_INVALID;
     if (trail != NULL && (trail->tree != paths->serial || tracer_frames_are_one(&the_tracer)))
         known = 0;
+    struct growth path = {paths, trail, known, known != 0 ? trail->stops[known - 1].node : 0};
     status result;
-    path->tree = paths->serial;
     lock_acquire(&paths->lock);
-    if (stack->count == 0) {
-        result = path_named_locked(paths, PATH_UNKNOWN, &path->node);
-    } else if (collect_is_overdue(&the_tracer, paths)) {
-        result = path_named_locked(paths, PATH_FORGOTTEN, &path->node);
-        trail = NULL;
-    } else {
-        result = intern_locked(paths, stack, trail, known, &path->node);
-    }
+    if (stack.count == 0)
+        result = path_named_locked(paths, PATH_UNKNOWN, &path.node);
+    else if (collect_is_overdue(&the_tracer, paths))
+        result = path_named_locked(paths, PATH_FORGOTTEN, &path.node);
+    else
+        result = add_frames(&path, &stack);
     lock_release(&paths->lock);
+    *found = (struct apart_path){paths->serial, path.node};
     if (trail != NULL) {
         trail->tree = paths->serial;
-        trail->count = result == STATUS_OK ? (uint32_t)stack->count : 0;
+        trail->count = result == STATUS_OK && path.depth == stack.count ? (uint32_t)stack.count : 0;
     }
     callpaths_release(paths);
     return result;
 }
 
-/* By the trail, where the path is on it and this was not refused before. */
-static status follow(const struct stack *stack, struct trail *trail, struct apart_path *path) {
+/* By the trail, where the whole path is on it and was not refused before. */
+static status find(struct stack stack, struct trail *trail, struct apart_path *path) {
     size_t known = trail != NULL ? stack_common(stack, trail) : 0;
-    bool whole = known != 0 && known == stack->count && trail->stops[known - 1].node != 0;
-    if (!whole || trail->tree == path->tree)
+    if (known == 0 || known < stack.count || trail->stops[known - 1].node == 0 || trail->tree == path->tree)
         return intern(stack, trail, known, path);
     *path = (struct apart_path){trail->tree, trail->stops[known - 1].node};
     return STATUS_OK;
 }
 
 status apart_capture(PyThreadState *thread, struct apart_path *path) {
-    struct stack stack;
-    status result = stack_read(&stack, thread);
-    if (result == STATUS_OK) {
-        struct trail *trail = thread != NULL && stack.count <= TRAIL_MOST ? trail_enter(thread) : NULL;
-        result = follow(&stack, trail, path);
-        trail_leave(trail);
-    }
-    stack_free(&stack);
+    struct stack stack = stack_of(thread);
+    struct trail *trail = thread != NULL && stack.count <= TRAIL_MOST ? trail_enter(thread) : NULL;
+    status result = find(stack, trail, path);
+    trail_leave(trail);
     if (result != STATUS_OK && result != STATUS_INVALID)
         tracer_count_lost(&the_tracer);
     return result;

@@ -1,4 +1,5 @@
-"""Compares two readings of the oracle and tells what differs. Runs after the readings were taken.
+"""Compares two readings of the oracle and tells what differs. Runs after the readings were taken: `ask`
+while both tracers are still on, `compare` when they are off, so that the standard one does not slow it down.
 
 A raw snapshot holds no addresses, so blocks are compared as a multiset of (domain, size, traceback,
 total_nframe); what one side alone holds is paired by domain and size to tell "another traceback" from
@@ -204,13 +205,38 @@ def raw_rows(snapshot: Any) -> Iterable[Row]:
     return snapshot if isinstance(snapshot, list) else snapshot.traces._traces
 
 
-def compare(ours: Any, reading: Any, settings: Settings) -> Outcome:
+@dataclass
+class Answers:
+    """What only tracers that are on can tell: `differing` has (object, standard's frames, ours)."""
+
+    objects: int
+    differing: list[tuple[Any, Frames | None, Frames | None]]
+    views: Views | None
+
+
+@dataclass
+class Views:
+    """`peaks`: what get_traced_memory() gave before and after the snapshot at the peak was taken."""
+
+    peaks: tuple[int, int]
+    at_peak: Any
+    total: Any
+
+
+def ask(ours: Any, settings: Settings) -> Answers:
+    objects, differing = ask_for_objects(ours, settings) if settings.objects else (0, [])
+    return Answers(objects, differing, ask_for_views(ours))
+
+
+def compare(ours: Any, reading: Any, answers: Answers, settings: Settings) -> Outcome:
     outcome = Outcome(settings)
     compare_counts(outcome, reading)
     intern = compare_blocks(outcome, ours, reading)
-    if settings.objects:
-        compare_objects(outcome, ours, intern)
-    compare_views(outcome, ours)
+    for thing, std_frames, our_frames in answers.differing:
+        judge_object(outcome, thing, std_frames, our_frames, intern)
+    outcome.summary.append(f"objects compared: {answers.objects:,}")
+    if answers.views is not None:
+        compare_views(outcome, answers.views)
     return outcome
 
 
@@ -417,25 +443,28 @@ def live_objects() -> Iterable[Any]:
     return itertools.chain(known, gc.get_referents(*known))
 
 
-def compare_objects(outcome: Outcome, ours: Any, intern: Interner) -> None:
+def ask_for_objects(
+    ours: Any, settings: Settings
+) -> tuple[int, list[tuple[Any, Frames | None, Frames | None]]]:
     """Ask both tracers for every live object until `settings.objects` traced ones were compared."""
     import _tracemalloc
 
     ask_std = _tracemalloc._get_object_traceback  # type: ignore[attr-defined]
     ask_ours = ours._get_object_traceback
+    differing = []
     traced: set[int] = set()
     for thing in live_objects():
         std, our = ask_std(thing), ask_ours(thing)
         if (std is None and our is None) or id(thing) in traced:
             continue
-        if our is not None and our[0][0] == outcome.settings.own_file:
+        if our is not None and our[0][0] == settings.own_file:
             continue  # made by the readings: what the standard tracer makes for its list it does not trace
         traced.add(id(thing))
         if std != our:
-            judge_object(outcome, thing, std, our, intern)
-        if len(traced) >= outcome.settings.objects:
+            differing.append((thing, std, our))
+        if len(traced) >= settings.objects:
             break
-    outcome.summary.append(f"objects compared: {len(traced):,}")
+    return len(traced), differing
 
 
 def judge_object(outcome: Outcome, thing: Any, std: Any, our: Any, intern: Interner) -> None:
@@ -466,17 +495,21 @@ def describe(thing: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__} at {id(thing):#x}"
 
 
-def compare_views(outcome: Outcome, ours: Any) -> None:
-    """The peak view must add up to the peak that get_traced_memory() reports; the total to no less."""
+def ask_for_views(ours: Any) -> Views | None:
     if "peak" not in getattr(ours, "oracle_views", ("peak", "total")):
-        return
+        return None
     before = ours.get_traced_memory()[1]
     at_peak = ours.take_snapshot(view="peak")
     after = ours.get_traced_memory()[1]
-    total = ours.take_snapshot(view="total")
-    held = sum(row[1] for row in raw_rows(at_peak))
+    return Views((before, after), at_peak, ours.take_snapshot(view="total"))
+
+
+def compare_views(outcome: Outcome, views: Views) -> None:
+    """The peak view must add up to the peak that get_traced_memory() reports; the total to no less."""
+    before, after = views.peaks
+    held = sum(row[1] for row in raw_rows(views.at_peak))
     if not before <= held <= after:
         outcome.errors.append(f"the peak view adds up to {held:,} B, the peak is {before:,} B")
-    churn = sum(row[1] for row in raw_rows(total))
+    churn = sum(row[1] for row in raw_rows(views.total))
     if churn < held:
         outcome.errors.append(f"the total view adds up to {churn:,} B, less than the peak of {held:,} B")

@@ -197,9 +197,10 @@ def main() -> int:
     start_both(ours, options.first, options.frames)
     raised = run_script(options.script, options.args)
     reading = read_both(ours, options.collect)
-    outcome = compare.compare(ours, reading, settings)
+    answers = compare.ask(ours, settings)
     _tracemalloc.stop()
     ours.stop()
+    outcome = compare.compare(ours, reading, answers, settings)
     assert main_before is not None
     print(outcome.text(title))
     if raised is not None:
