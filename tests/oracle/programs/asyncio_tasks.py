@@ -1,3 +1,4 @@
+# oracle: --no-peak
 """asyncio: tasks, gather, queues, timers, cancellation, executors, async context managers and generators."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# oracle: --no-peak
 """numpy, which reports its arrays in a domain of its own: views, resizes, copies, other threads."""
 
 import threading

@@ -1,3 +1,4 @@
+# oracle: --no-peak
 """Threads that allocate, end and are replaced; blocks passed between them; thread ids re-used; locals."""
 
 import queue

@@ -1,3 +1,4 @@
+# oracle: --no-peak
 """sys.settrace and sys.setprofile active, switched in the middle, changing locals, and jumping lines."""
 
 import sys
