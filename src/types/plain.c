@@ -145,21 +145,22 @@ PyObject *plain_statistics(struct state *state, PyObject *raw, enum key key, boo
 
 /* --- comparing --- */
 
+/* `now` less `old`; either may be NULL, for nothing. */
+static PyObject *less(PyObject *now, PyObject *old) {
+    if (old == NULL)
+        return Py_NewRef(now);
+    return now != NULL ? PyNumber_Subtract(now, old) : PyNumber_Negative(old);
+}
+
 /* What changed for one key; `now` or `old` is NULL where it is not there. */
 static PyObject *difference(struct state *state, struct statistic *now, struct statistic *old) {
-    PyObject *zero = PyLong_FromLong(0), *size_diff = NULL, *count_diff = NULL, *result = NULL;
+    PyObject *size_diff = NULL, *count_diff = NULL, *result = NULL, *zero = PyLong_FromLong(0);
     struct statistic *either = now != NULL ? now : old;
-    if (now != NULL && old != NULL) {
-        size_diff = PyNumber_Subtract(now->size, old->size);
-        count_diff = PyNumber_Subtract(now->count, old->count);
-    } else if (now != NULL) {
-        size_diff = Py_NewRef(now->size);
-        count_diff = Py_NewRef(now->count);
-    } else {
-        size_diff = PyNumber_Negative(old->size);
-        count_diff = PyNumber_Negative(old->count);
-    }
-    if (zero != NULL && size_diff != NULL && count_diff != NULL)
+    if (zero != NULL)
+        size_diff = less(now != NULL ? now->size : NULL, old != NULL ? old->size : NULL);
+    if (size_diff != NULL)
+        count_diff = less(now != NULL ? now->count : NULL, old != NULL ? old->count : NULL);
+    if (count_diff != NULL)
         result = statistic_new(state->statistic_diff_type, either->traceback, now != NULL ? now->size : zero,
                                size_diff, now != NULL ? now->count : zero, count_diff);
     Py_XDECREF(zero);
