@@ -253,6 +253,15 @@ static int set_all(struct unpickler *self, size_t unused) {
 
 /* --- the two classes --- */
 
+/* Names only: the repr of anything else may be as long as the file wants it, which shares what it repeats. */
+static int refuse_class(struct unpickler *self, PyObject *module, PyObject *name) {
+    if (!PyUnicode_CheckExact(module) || !PyUnicode_CheckExact(name))
+        return refuse(self, "a class whose name is no string");
+    PyErr_Format(PyExc_ValueError, "a snapshot of the standard module does not name %R of %R (at byte %zu)",
+                 name, module, self->operation);
+    return -1;
+}
+
 static bool is_text(PyObject *string, const char *text) {
     return PyUnicode_CheckExact(string) && PyUnicode_CompareWithASCIIString(string, text) == 0;
 }
@@ -269,9 +278,7 @@ static int push_class(struct unpickler *self, size_t unused) {
     if (type != NULL)
         result = push(self, Py_NewRef((PyObject *)type));
     else if (module != NULL)
-        PyErr_Format(PyExc_ValueError,
-                     "a snapshot of the standard module does not name %R of %R (at byte %zu)", name, module,
-                     self->operation);
+        result = refuse_class(self, module, name);
     Py_XDECREF(name);
     Py_XDECREF(module);
     return result;

@@ -204,6 +204,8 @@ WRITTEN = {
     "binary persistent id": text("exploit") + b"Q",
     "extension code": b"\x82\x07",
     "wide extension code": b"\x84\x07\x00\x00\x00",
+    "the traces as a class": text("tracemalloc") + TRACES + b")\x81" + b"\x93",
+    "the traces as a module": TRACES + b")\x81" + text("Snapshot") + b"\x93",
     "newobj_ex": SNAPSHOT + b")}\x92",
     "newobj with arguments": SNAPSHOT + b"]K\x01\x86\x81",
     "newobj of a string": text("tracemalloc") + b")\x81",
@@ -314,6 +316,12 @@ def test_an_attribute_that_contains_itself_is_refused_at_once(path):
 def test_deep_nesting_is_refused(path):
     with pytest.raises(ValueError, match="attribute"):
         load(path, snapshot_with(b"]", text("x") + b"N" + b"\x85" * 300_000))
+
+
+def test_a_class_name_that_doubles_and_doubles_is_refused_at_once(path):
+    doubled = b"]\x94" + b"".join(bytes((0x68, n, 0x68, n, 0x86, 0x94)) for n in range(60))
+    with pytest.raises(ValueError, match="no string"):
+        load(path, framed(text("tracemalloc") + doubled + b"\x93"))
 
 
 def test_what_a_small_file_asks_for_is_bounded(path):
