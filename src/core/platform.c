@@ -1,10 +1,23 @@
 /* platform: mmap and pthreads behind the few calls of platform.h. Any thread; owns nothing. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "platform.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* Linux 4.17 */
+#endif
+
+/* Where places are: between the lowest addresses, where other runtimes have their fixed heaps, and those that Linux gives
+ * out from above and below (executables, stacks, mappings). */
+#define PLACES_START ((uintptr_t)1 << 45)
+enum { PLACES = 384, PLACES_TRIED = 64 };
 
 size_t platform_page_size(void) {
     static _Atomic size_t page_size; /* idempotent: every thread computes the same value */
@@ -12,6 +25,71 @@ size_t platform_page_size(void) {
     if (size == 0)
         page_size = size = (size_t)sysconf(_SC_PAGESIZE);
     return size;
+}
+
+/* Zeroed memory at this address, or false: somebody else has some there, or there is none. The system decides, so no lock
+ * is needed. An older one may take the address for a mere wish. */
+static bool map_at(uintptr_t address, size_t bytes) {
+    void *start = mmap((void *)address, bytes, PROT_READ | PROT_WRITE, /* NOLINT(performance-no-int-to-ptr) */
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (start == MAP_FAILED)
+        return false;
+    if ((uintptr_t)start == address)
+        return true;
+    munmap(start, bytes);
+    errno = ENOMEM;
+    return false;
+}
+
+/* Nobody is to know beforehand where places begin: as with all that the system gives, of which the stack is one. */
+static uintptr_t places_start(void) {
+    static _Atomic uintptr_t start; /* whoever comes first decides, for all */
+    uintptr_t decided = start, here = (uintptr_t)&decided;
+    if (decided != 0)
+        return decided;
+    uintptr_t huge_page = (uintptr_t)1 << 21;
+    uintptr_t shifted = PLACES_START + (hash_mix(here) & (PLACE_BYTES - huge_page));
+    return __atomic_compare_exchange_n((uintptr_t *)&start, &decided, shifted, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED)
+               ? shifted
+               : decided;
+}
+
+void *platform_place(size_t bytes) {
+    static _Atomic uint32_t next; /* where to look first; relaxed: any value will do */
+    int saved = errno;
+    void *start = NULL;
+    for (int i = 0; start == NULL && i < PLACES_TRIED; i++) {
+        uintptr_t place = __atomic_fetch_add((uint32_t *)&next, 1, __ATOMIC_RELAXED) % PLACES;
+        /* Not all at the same offset: the processor looks addresses up by their middle bits. */
+        uintptr_t address = places_start() + place * (PLACE_BYTES + 5 * platform_page_size());
+        if (map_at(address, bytes))
+            start = (void *)address; /* NOLINT(performance-no-int-to-ptr) */
+        else if (errno != EEXIST)
+            break;
+    }
+    errno = saved;
+    return start;
+}
+
+bool platform_extend(void *end, size_t bytes) {
+    int saved = errno;
+    bool done = map_at((uintptr_t)end, bytes);
+    errno = saved;
+    return done;
+}
+
+void *platform_leave_place(void *start, size_t bytes) {
+    int saved = errno;
+    void *elsewhere = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (elsewhere != MAP_FAILED) {
+        if (mremap(start, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, elsewhere) == elsewhere)
+            start = elsewhere;
+        else
+            munmap(elsewhere, bytes);
+    }
+    errno = saved;
+    return start;
 }
 
 void *platform_reserve(size_t bytes) {

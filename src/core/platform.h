@@ -1,8 +1,8 @@
 /* platform: the only file that asks the operating system for anything: memory and locks.
  *
  * Ownership: whoever reserves or maps gives back with the same size. Threads: any. Errors: NULL or false; errno is
- * left as found, because these calls happen inside allocator hooks. Tests replace platform_reserve and
- * platform_commit at link time (-Wl,--wrap) to make the Nth call fail.
+ * left as found, because these calls happen inside allocator hooks. Tests replace platform_place, _extend, _reserve and
+ * _commit at link time (-Wl,--wrap) to make the Nth call fail.
  */
 #ifndef MEMTALLY_PLATFORM_H
 #define MEMTALLY_PLATFORM_H
@@ -13,7 +13,20 @@
 
 size_t platform_page_size(void);
 
-/* Addresses without memory behind them; NULL where none are left. `bytes` is a multiple of the page size. */
+/* Zeroed memory at the start of a place of PLACE_BYTES that nobody else is given memory in, though nothing but this memory
+ * is taken: neither a limit of addresses (ulimit -v) nor who counts them is concerned with the rest. NULL where the
+ * system has no such place, or no memory. platform_release gives it back, with all that was put behind it. */
+#define PLACE_BYTES ((size_t)1 << 37)
+nodiscard void *platform_place(size_t bytes);
+
+/* Puts zeroed memory right behind that of a place (page multiples); false where the system has none. */
+nodiscard bool platform_extend(void *end, size_t bytes);
+
+/* Gives a place back and keeps its memory (all that is mapped of it): returns where that lies from now on, with the same
+ * content. It stays where it is if the system cannot move it. */
+nodiscard void *platform_leave_place(void *start, size_t bytes);
+
+/* Addresses without memory behind them, which are taken nevertheless; NULL where none are left. `bytes` is a multiple of the page size. */
 nodiscard void *platform_reserve(size_t bytes);
 
 /* Puts zeroed memory behind reserved addresses (page multiples); false where the system has none. */

@@ -63,12 +63,28 @@ void vmem_unmap(struct vmem *account, void *start, size_t bytes) {
     platform_release(start, size);
 }
 
+/* What of a placed region is mapped. */
+static size_t mapped(const struct region *region) {
+    size_t page = platform_page_size();
+    return region->committed > page ? region->committed : page;
+}
+
+/* An address space limit (ulimit -v) may refuse the full size: a smaller region only fills up sooner. */
+static char *reserve(size_t *size) {
+    char *base;
+    while ((base = platform_reserve(*size)) == NULL && *size > step())
+        *size = whole_pages(*size / 2);
+    return base;
+}
+
 status region_init(struct region *region, struct vmem *account, size_t most) {
-    memset(region, 0, sizeof *region);
-    /* An address space limit (ulimit -v) may refuse the full size: a smaller region only fills up sooner. */
     size_t size = whole_pages(most);
-    while ((region->base = platform_reserve(size)) == NULL && size > step())
-        size = whole_pages(size / 2);
+    memset(region, 0, sizeof *region);
+    if (size <= PLACE_BYTES)
+        region->base = platform_place(platform_page_size());
+    region->placed = region->base != NULL;
+    if (!region->placed)
+        region->base = reserve(&size);
     if (region->base == NULL)
         return STATUS_NOMEM;
     region->reserved = size;
@@ -80,16 +96,26 @@ void region_fini(struct region *region) {
     if (region->base == NULL)
         return;
     vmem_uncount(region->account, region->committed);
-    platform_release(region->base, region->reserved);
+    platform_release(region->base, region->placed ? mapped(region) : region->reserved);
     memset(region, 0, sizeof *region);
 }
 
 void region_trim(struct region *region) {
-    size_t kept = region->committed > 0 ? region->committed : platform_page_size();
-    if (kept >= region->reserved)
-        return;
-    platform_release(region->base + kept, region->reserved - kept);
+    size_t kept = mapped(region);
+    if (region->placed)
+        region->base = platform_leave_place(region->base, kept);
+    else if (kept < region->reserved)
+        platform_release(region->base + kept, region->reserved - kept);
+    region->placed = false;
     region->reserved = kept;
+}
+
+/* Zeroed memory behind the addresses up to `wanted`. */
+static bool commit(const struct region *region, size_t wanted) {
+    if (!region->placed)
+        return platform_commit(region->base + region->committed, wanted - region->committed);
+    size_t there = mapped(region);
+    return wanted <= there || platform_extend(region->base + there, wanted - there);
 }
 
 status region_grow_slow(struct region *region, size_t bytes) {
@@ -98,10 +124,9 @@ status region_grow_slow(struct region *region, size_t bytes) {
     size_t wanted = (bytes + step() - 1) / step() * step();
     if (wanted > region->reserved)
         wanted = region->reserved;
-    size_t more = wanted - region->committed;
-    if (!platform_commit(region->base + region->committed, more))
+    if (!commit(region, wanted))
         return STATUS_NOMEM;
+    vmem_count(region->account, wanted - region->committed);
     region->committed = wanted;
-    vmem_count(region->account, more);
     return STATUS_OK;
 }

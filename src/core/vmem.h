@@ -2,7 +2,8 @@
  *
  *   vmem_map          one zeroed table of a fixed size
  *   vmem_map_sparse   one of which few pages will ever be touched
- *   region            an array that grows in place: addresses reserved once, memory committed step by step
+ *   region            an array that grows in place: in a place where nobody else is, memory mapped step by step; where
+ *                     the system has no such places, addresses reserved once, memory committed step by step
  *
  *     base                 committed               reserved
  *      |######## in use ####|..... zeroed .....|- - - - - -|
@@ -24,8 +25,9 @@ struct vmem {
 struct region {
     char *base;
     size_t committed;
-    size_t reserved;
+    size_t reserved;      /* placed: no more than a number */
     struct vmem *account; /* borrowed: outlives the region */
+    bool placed;          /* its first page and what is committed are mapped, and nothing else */
 };
 
 /* `bytes` is rounded up to pages. NULL where the system has no memory. */
@@ -39,11 +41,12 @@ void vmem_unmap_sparse(void *start, size_t bytes);
 void vmem_count(struct vmem *account, size_t bytes);
 void vmem_uncount(struct vmem *account, size_t bytes);
 
-/* Reserves addresses for up to `most` bytes, less where the system refuses that many. */
+/* Room for up to `most` bytes, less where the system has no places and refuses to reserve that many. */
 nodiscard status region_init(struct region *region, struct vmem *account, size_t most);
 void region_fini(struct region *region); /* also of a zeroed region */
 
-/* Gives the addresses back that nothing was put behind: the region will not grow any more. */
+/* Gives the addresses, or the place, back that nothing was put in: the region will not grow any more. Its content may move,
+ * so nobody else knows it yet. */
 void region_trim(struct region *region);
 
 nodiscard status region_grow_slow(struct region *region, size_t bytes);

@@ -26,8 +26,12 @@
 
 size_t __real_platform_page_size(void);
 size_t __wrap_platform_page_size(void);
+void *__real_platform_place(size_t bytes);
+bool __real_platform_extend(void *end, size_t bytes);
 void *__real_platform_reserve(size_t bytes);
 bool __real_platform_commit(void *start, size_t bytes);
+void *__wrap_platform_place(size_t bytes);
+bool __wrap_platform_extend(void *end, size_t bytes);
 void *__wrap_platform_reserve(size_t bytes);
 bool __wrap_platform_commit(void *start, size_t bytes);
 
@@ -51,6 +55,16 @@ size_t __wrap_platform_page_size(void) {
         support_page = wanted != NULL ? strtoul(wanted, NULL, 10) : __real_platform_page_size();
     }
     return support_page;
+}
+
+/* Only a system with its own pages has places. */
+void *__wrap_platform_place(size_t bytes) {
+    bool none = support_fails() || platform_page_size() != __real_platform_page_size();
+    return none ? NULL : __real_platform_place(bytes);
+}
+
+bool __wrap_platform_extend(void *end, size_t bytes) {
+    return !support_fails() && __real_platform_extend(end, bytes);
 }
 
 /* As a system with such pages: it refuses what is not made of them, and gives addresses where one begins. */

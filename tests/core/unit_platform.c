@@ -31,6 +31,48 @@ static void reserved_addresses_become_memory_piece_by_piece(void **state) {
     platform_release(start, 4 * page);
 }
 
+static void places_are_apart_and_grow_by_what_is_put_behind_them(void **state) {
+    (void)state;
+    enum { COUNT = 30 };
+    size_t page = platform_page_size();
+    char *starts[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        errno = 123;
+        starts[i] = platform_place(page);
+        assert_int_equal(errno, 123);
+        if (starts[i] == NULL) /* an emulator, a sanitizer, an old kernel, larger pages */
+            skip();
+        for (int k = 0; k < i; k++)
+            assert_true((size_t)labs(starts[i] - starts[k]) >= PLACE_BYTES);
+        assert_true(platform_extend(starts[i] + page, 2 * page));
+        for (size_t at = 0; at < 3 * page; at++)
+            assert_int_equal(starts[i][at], 0);
+        memset(starts[i], i + 1, 3 * page);
+        assert_false(platform_extend(starts[i] + 2 * page, page)); /* there is something */
+        assert_int_equal(errno, 123);
+        assert_int_equal(starts[i][2 * page], i + 1);
+    }
+    for (int i = 0; i < COUNT; i++)
+        platform_release(starts[i], 3 * page);
+}
+
+static void when_all_places_are_taken_there_is_none(void **state) {
+    (void)state;
+    enum { MOST = 1000 };
+    size_t page = platform_page_size(), count = 0;
+    char *starts[MOST];
+    while (count < MOST && (starts[count] = platform_place(page)) != NULL)
+        count++;
+    if (count == 0)
+        skip();
+    assert_in_range(count, 100, MOST - 1);
+    while (count > 0)
+        platform_release(starts[--count], page);
+    char *again = platform_place(page);
+    assert_non_null(again);
+    platform_release(again, page);
+}
+
 /* One thread writes a pair, publishes it and then tells of it; the other looks in the other order, without a barrier. On
  * a machine whose reads overtake each other this may fail without platform_publish; on others it only shows that
  * publishing ends, and leaves errno alone. */
@@ -123,6 +165,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_page_size_is_the_systems),
         cmocka_unit_test(reserved_addresses_become_memory_piece_by_piece),
+        cmocka_unit_test(places_are_apart_and_grow_by_what_is_put_behind_them),
+        cmocka_unit_test(when_all_places_are_taken_there_is_none),
         cmocka_unit_test(what_is_published_is_seen_before_what_comes_later),
         cmocka_unit_test(a_lock_lets_one_thread_in_at_a_time),
         cmocka_unit_test(a_lock_knows_whose_it_is),

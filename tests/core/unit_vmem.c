@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static struct vmem account;
 
@@ -94,6 +95,30 @@ static void a_region_that_is_trimmed_keeps_its_bytes_and_grows_no_more(void **st
     }
 }
 
+static void any_number_of_trimmed_regions_leave_places_for_others(void **state) {
+    (void)state;
+    enum { COUNT = 1500 }; /* more than there are places */
+    static struct region regions[COUNT], last;
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(region_init(&regions[i], &account, (size_t)1 << 30), STATUS_OK);
+        if (!regions[i].placed) {
+            region_fini(&regions[i]);
+            skip();
+        }
+        assert_int_equal(region_grow(&regions[i], 10), STATUS_OK);
+        memset(regions[i].base, (int)(i % 251), 10);
+        region_trim(&regions[i]);
+    }
+    assert_int_equal(region_init(&last, &account, (size_t)1 << 30), STATUS_OK);
+    assert_true(last.placed);
+    region_fini(&last);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal((unsigned char)regions[i].base[9], i % 251);
+        region_fini(&regions[i]);
+    }
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
 static void a_region_that_cannot_grow_stays_as_it_was(void **state) {
     (void)state;
     struct region region;
@@ -115,15 +140,85 @@ static void a_region_that_cannot_grow_stays_as_it_was(void **state) {
 static void a_refused_reservation_is_tried_again_with_half_the_size(void **state) {
     (void)state;
     struct region region;
+    size_t most = PLACE_BYTES * 2; /* more than a place has */
+    support_fail_at = 1;
+    support_calls = 0;
+    assert_int_equal(region_init(&region, &account, most), STATUS_OK);
+    support_fail_at = 0;
+    assert_false(region.placed);
+    assert_int_equal(region.reserved, most / 2);
+    assert_int_equal(region_grow(&region, 1), STATUS_OK);
+    assert_int_equal(region_grow(&region, most / 2 + 1), STATUS_FULL);
+    region_fini(&region);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
+static void without_a_place_addresses_are_reserved(void **state) {
+    (void)state;
+    struct region region;
     size_t most = (size_t)1 << 20;
     support_fail_at = 1;
     support_calls = 0;
     assert_int_equal(region_init(&region, &account, most), STATUS_OK);
     support_fail_at = 0;
-    assert_int_equal(region.reserved, most / 2);
-    assert_int_equal(region_grow(&region, most / 2), STATUS_OK);
-    assert_int_equal(region_grow(&region, most / 2 + 1), STATUS_FULL);
+    assert_false(region.placed);
+    assert_int_equal(region.reserved, most);
+    for (size_t used = 1; used <= most; used += 50000) {
+        assert_int_equal(region_grow(&region, used), STATUS_OK);
+        assert_int_equal(region.base[used - 1], 0);
+        region.base[used - 1] = 1;
+    }
+    region_trim(&region);
     region_fini(&region);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
+/* What a limit of addresses counts. */
+static size_t addresses_taken(void) {
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages * __real_platform_page_size();
+}
+
+static void a_region_takes_addresses_only_for_what_it_uses(void **state) {
+    (void)state;
+    struct region regions[20];
+    size_t count = sizeof regions / sizeof *regions, before = addresses_taken();
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(region_init(&regions[i], &account, PLACE_BYTES), STATUS_OK);
+        if (!regions[i].placed) { /* an emulator, a sanitizer, an old kernel, larger pages */
+            region_fini(&regions[i]);
+            skip();
+        }
+        assert_int_equal(region_grow(&regions[i], 100000), STATUS_OK);
+    }
+    assert_true(addresses_taken() - before < (size_t)10 << 20);
+    for (size_t i = 0; i < count; i++)
+        region_fini(&regions[i]);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
+static void what_somebody_else_has_put_behind_a_region_stays_theirs(void **state) {
+    (void)state;
+    struct region region;
+    size_t page = platform_page_size();
+    assert_int_equal(region_init(&region, &account, (size_t)1 << 30), STATUS_OK);
+    if (!region.placed) {
+        region_fini(&region);
+        skip();
+    }
+    char *theirs = region.base + ((size_t)1 << 20);
+    assert_true(platform_extend(theirs, page));
+    theirs[5] = 7;
+    assert_int_equal(region_grow(&region, (size_t)1 << 20), STATUS_OK);
+    assert_int_equal(region_grow(&region, ((size_t)1 << 20) + 1), STATUS_NOMEM);
+    memset(region.base, 1, region.committed);
+    region_fini(&region);
+    assert_int_equal(theirs[5], 7);
+    platform_release(theirs, page);
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
@@ -219,8 +314,12 @@ int main(void) {
         cmocka_unit_test(a_sparse_map_counts_what_its_owner_says),
         cmocka_unit_test(a_region_grows_in_place_and_keeps_its_bytes),
         cmocka_unit_test(a_region_that_is_trimmed_keeps_its_bytes_and_grows_no_more),
+        cmocka_unit_test(any_number_of_trimmed_regions_leave_places_for_others),
         cmocka_unit_test(a_region_that_cannot_grow_stays_as_it_was),
         cmocka_unit_test(a_refused_reservation_is_tried_again_with_half_the_size),
+        cmocka_unit_test(without_a_place_addresses_are_reserved),
+        cmocka_unit_test(a_region_takes_addresses_only_for_what_it_uses),
+        cmocka_unit_test(what_somebody_else_has_put_behind_a_region_stays_theirs),
         cmocka_unit_test(a_region_may_be_smaller_than_a_step),
         cmocka_unit_test(memory_comes_in_whole_pages_whatever_their_size),
         cmocka_unit_test(more_addresses_than_there_are_give_a_smaller_region),
