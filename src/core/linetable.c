@@ -53,7 +53,7 @@ uint32_t linetable_line(const uint8_t *table, size_t length, int first_line, uin
         end += (head & 7) + 1;
         line += next_delta(&c, kind);
         if (unit < end)
-            return kind != NO_LINE && line > 0 && line <= UINT32_MAX ? (uint32_t)line : 0;
+            return kind != NO_LINE && line > 0 && line <= INT32_MAX ? (uint32_t)line : 0;
     }
     return 0;
 }

@@ -14,7 +14,7 @@
 
 #include "base.h"
 
-/* The line of code unit `unit` (2 bytes each), 1-based; 0 where there is none. */
+/* The line of code unit `unit` (2 bytes each), 1-based; 0 where there is none, or it is no C int. */
 uint32_t linetable_line(const uint8_t *table, size_t length, int first_line, uint32_t unit);
 
 #endif

@@ -156,11 +156,14 @@ static void damaged_tables_are_never_read_past_their_end(void **state) {
 static void lines_that_cannot_be_are_0(void **state) {
     (void)state;
     static const uint8_t same[] = {0x80, 0}, back[] = {0x80 | 13 << 3, 0x03 | 4}, empty[1] = {0};
+    static const uint8_t next[] = {0x80 | 11 << 3, 0, 0};
     assert_int_equal(line_of(same, sizeof same, 0, 0), 0);
     assert_int_equal(line_of(same, sizeof same, -5, 0), 0);
     assert_int_equal(line_of(back, sizeof back, 3, 0), 0); /* 3 - 3 */
     assert_int_equal(line_of(back, sizeof back, 4, 0), 1);
     assert_int_equal(line_of(same, sizeof same, INT32_MAX, 0), INT32_MAX);
+    assert_int_equal(line_of(next, sizeof next, INT32_MAX - 1, 0), INT32_MAX);
+    assert_int_equal(line_of(next, sizeof next, INT32_MAX, 0), 0); /* to CPython a negative number, so no line */
     assert_int_equal(line_of(empty, 0, 1, 0), 0);
 }
 
