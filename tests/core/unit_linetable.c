@@ -163,7 +163,8 @@ static void lines_that_cannot_be_are_0(void **state) {
     assert_int_equal(line_of(back, sizeof back, 4, 0), 1);
     assert_int_equal(line_of(same, sizeof same, INT32_MAX, 0), INT32_MAX);
     assert_int_equal(line_of(next, sizeof next, INT32_MAX - 1, 0), INT32_MAX);
-    assert_int_equal(line_of(next, sizeof next, INT32_MAX, 0), 0); /* to CPython a negative number, so no line */
+    /* To CPython a negative number, so no line. */
+    assert_int_equal(line_of(next, sizeof next, INT32_MAX, 0), 0);
     assert_int_equal(line_of(empty, 0, 1, 0), 0);
 }
 
