@@ -55,11 +55,18 @@ static uintptr_t places_start(void) {
                : decided;
 }
 
+/* These sanitizers have addresses of their own where places are: what is asked for there they send elsewhere, even to
+ * address 0. They may be the interpreter's alone. */
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+
+static bool are_places_free(void) { return __tsan_init == NULL && __msan_init == NULL; }
+
 void *platform_place(size_t bytes) {
     static _Atomic uint32_t next; /* where to look first; relaxed: any value will do */
     int saved = errno;
     void *start = NULL;
-    for (int i = 0; start == NULL && i < PLACES_TRIED; i++) {
+    for (int i = 0; start == NULL && i < PLACES_TRIED && are_places_free(); i++) {
         uintptr_t place = __atomic_fetch_add((uint32_t *)&next, 1, __ATOMIC_RELAXED) % PLACES;
         /* Not all at the same offset: the processor looks addresses up by their middle bits. */
         uintptr_t address = places_start() + place * (PLACE_BYTES + 5 * platform_page_size());
