@@ -21,8 +21,8 @@ struct work {
 /* --- which nodes, and what they hold themselves --- */
 
 static void add_rows(struct work *work, const struct snapshot *snapshot) {
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         struct sums *sums = &work->sums[row->node];
         sums->size = add_capped(sums->size, row_bytes(snapshot, row));
         sums->count = add_capped(sums->count, row->count);
@@ -185,8 +185,8 @@ status branches_init_unsorted(struct branches *branches, struct snapshot *snapsh
     struct work work = {.branches = branches, .paths = snapshot->paths, .end = 1};
     *branches = (struct branches){.snapshot = snapshot};
     snapshot_retain(snapshot);
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        uint32_t node = snapshot_row(snapshot, i)->node;
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        uint32_t node = rows.row->node;
         work.end = node < work.end ? work.end : node + 1;
     }
     size_t bytes = work.end * sizeof *work.sums;

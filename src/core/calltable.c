@@ -47,9 +47,9 @@ static status copy_rows(struct work *work, size_t at) {
     const struct snapshot *snapshot = work->snapshots[at];
     struct pathcopy *copy;
     status result = find_copy(work, at, &copy);
-    for (size_t i = 0; i < snapshot->row_count && result == STATUS_OK; i++) {
+    for (struct rows rows = snapshot_rows(snapshot); result == STATUS_OK && rows_next(&rows);) {
         uint32_t node;
-        result = pathcopy_node(copy, snapshot_row(snapshot, i)->node, &node);
+        result = pathcopy_node(copy, rows.row->node, &node);
     }
     work->copied[at] = copy;
     return result;
@@ -109,8 +109,8 @@ static uint32_t mark_needed(struct work *work) {
     uint32_t needed = 1;
     work->known[0] = 1;
     for (size_t at = 0; at < work->count; at++)
-        for (size_t i = 0; i < work->snapshots[at]->row_count; i++)
-            work->known[node_of(work, at, snapshot_row(work->snapshots[at], i))] = 1;
+        for (struct rows rows = snapshot_rows(work->snapshots[at]); rows_next(&rows);)
+            work->known[node_of(work, at, rows.row)] = 1;
     for (uint32_t node = work->end - 1; node > 0; node--) { /* callers have smaller ids */
         if (work->known[node] != 0) {
             work->known[node_get(work->paths, node)->parent] = 1;
@@ -169,8 +169,8 @@ static status make_items(struct work *work) {
 static void add_own(const struct work *work, size_t at, pair *sums) {
     const struct snapshot *snapshot = work->snapshots[at];
     memset(sums, 0, work->item_count * sizeof *sums);
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         pair *own = &sums[work->known[node_of(work, at, row)] - 1];
         own->bytes = add_capped(own->bytes, row_bytes(snapshot, row));
         own->blocks = add_capped(own->blocks, row->count);

@@ -7,8 +7,8 @@
 /* sums[0] and sums[1]: the groups of the two sides, by number of the traceback. */
 static void add_rows(const struct tracebacks *tracebacks, int side, struct group *sums) {
     const struct snapshot *snapshot = tracebacks->sides[side];
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         uint32_t number = traceback_number(tracebacks, side, row->node);
         struct group *group = &sums[number];
         if (group->count == 0) {

@@ -25,8 +25,8 @@ static status nodes_in_use(const struct snapshot *snapshot, uint32_t end, struct
     status result = idset_init(nodes, snapshot->account, end);
     if (result != STATUS_OK)
         return result;
-    for (size_t i = 0; i < snapshot->row_count; i++)
-        idset_add(nodes, snapshot_row(snapshot, i)->node);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);)
+        idset_add(nodes, rows.row->node);
     for (uint32_t node = end - 1; node > 0; node--) { /* callers have smaller ids */
         if (idset_has(nodes, node))
             idset_add(nodes, node_get(snapshot->paths, node)->parent);

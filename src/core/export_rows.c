@@ -45,8 +45,8 @@ static void put_row_json(struct text *text, const struct snapshot *snapshot, con
 /* Bytes for the numbers of the longest traceback. */
 static size_t longest_traceback(const struct snapshot *snapshot) {
     uint32_t longest = 0;
-    for (size_t i = 0; i < snapshot->row_count && longest < snapshot->limit; i++) {
-        uint32_t frames = path_frames(snapshot->paths, snapshot_row(snapshot, i)->node, snapshot->limit);
+    for (struct rows rows = snapshot_rows(snapshot); longest < snapshot->limit && rows_next(&rows);) {
+        uint32_t frames = path_frames(snapshot->paths, rows.row->node, snapshot->limit);
         longest = frames > longest ? frames : longest;
     }
     return ((size_t)longest + 1) * sizeof(uint64_t);
@@ -58,9 +58,11 @@ static status put_rows_json(struct text *text, const struct snapshot *snapshot, 
     status result = region_init(&numbers, snapshot->account, bytes);
     if (result == STATUS_OK)
         result = region_grow(&numbers, bytes);
-    for (size_t i = 0; result == STATUS_OK && i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
-        text_put(text, i > 0 ? ",\n" : "\n", i > 0 ? 2 : 1);
+    const char *before = "\n"; /* a comma from the second row on */
+    for (struct rows rows = snapshot_rows(snapshot); result == STATUS_OK && rows_next(&rows);) {
+        const struct row *row = rows.row;
+        text_put(text, before, strlen(before));
+        before = ",\n";
         put_row_json(text, snapshot, row);
         put_frame_numbers(text, snapshot, sites, row->node, &numbers);
         text_say(text, "]}");
@@ -210,8 +212,8 @@ status export_csv(struct snapshot *snapshot, struct text *text) {
     if (result != STATUS_OK)
         return result;
     text_say(text, "size,count,domain,process,filename,lineno,function,traceback\n");
-    for (size_t i = 0; result == STATUS_OK && i < snapshot->row_count; i++)
-        result = put_row_csv(&labels, text, snapshot, snapshot_row(snapshot, i));
+    for (struct rows rows = snapshot_rows(snapshot); result == STATUS_OK && rows_next(&rows);)
+        result = put_row_csv(&labels, text, snapshot, rows.row);
     labels_fini(&labels, snapshot->account);
     return result;
 }

@@ -123,10 +123,12 @@ static status put_snapshot(struct pickle *self) {
     text_say(text, "}(\x8c\x06traces");
     put_object(text, "_Traces");
     text_say(text, "}\x8c\x07_traces](");
-    for (size_t i = 0; i < self->snapshot->row_count && text->failed == STATUS_OK; i++) {
-        if (i > 0 && i % BATCH == 0)
+    size_t done = 0;
+    for (struct rows rows = snapshot_rows(self->snapshot); text->failed == STATUS_OK && rows_next(&rows);
+         done++) {
+        if (done > 0 && done % BATCH == 0)
             text_say(text, "e("); /* APPENDS, MARK: the stack stays small */
-        put_trace(self, snapshot_row(self->snapshot, i));
+        put_trace(self, rows.row);
     }
     text_say(text, "esb\x8c\x0ftraceback_limit"); /* APPENDS, SETITEM, BUILD */
     put_int(text, self->snapshot->limit);

@@ -71,9 +71,10 @@ static status ask_filter(const struct snapshot *snapshot, const struct filter *f
             return STATUS_NOMEM;
     }
     uint8_t verdict = filter->inclusive ? LET_IN : KEPT_OUT;
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        if ((verdicts[i] & (KEPT_OUT | verdict)) == 0 && row_matches(&scan, snapshot_row(snapshot, i)))
-            verdicts[i] |= verdict;
+    uint8_t *so_far = verdicts;
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows); so_far++) {
+        if ((*so_far & (KEPT_OUT | verdict)) == 0 && row_matches(&scan, rows.row))
+            *so_far |= verdict;
     }
     vmem_unmap(snapshot->account, scan.near, near_bytes);
     return STATUS_OK;
@@ -81,8 +82,8 @@ static status ask_filter(const struct snapshot *snapshot, const struct filter *f
 
 static status copy_rows(const struct snapshot *snapshot, const uint8_t *verdicts, uint8_t wanted,
                         struct snapshot *copy) {
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        status result = verdicts[i] == wanted ? snapshot_add(copy, snapshot_row(snapshot, i)) : STATUS_OK;
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows); verdicts++) {
+        status result = *verdicts == wanted ? snapshot_add(copy, rows.row) : STATUS_OK;
         if (result != STATUS_OK)
             return result;
     }

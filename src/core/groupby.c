@@ -13,8 +13,8 @@ static inline uint32_t known_slot(const struct grouping *grouping, const struct 
 
 static status add_rows(struct grouping *grouping) {
     const struct snapshot *snapshot = grouping->snapshot;
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         uint32_t slot = known_slot(grouping, row) - 1;
         if (unlikely(slot == UINT32_MAX)) {
             status result = grouping_find_row_slow(grouping, row, &slot);

@@ -46,8 +46,8 @@ static status add_own(struct tree *tree) {
     size_t bytes = tree->end * sizeof(uint32_t);
     uint32_t *reached = vmem_map(tree->account, bytes);
     status result = reached == NULL ? STATUS_NOMEM : STATUS_OK;
-    for (size_t i = 0; i < snapshot->row_count && result == STATUS_OK; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); result == STATUS_OK && rows_next(&rows);) {
+        const struct row *row = rows.row;
         struct sums *own = &tree->sums[row->node];
         own->size += snapshot->view == VIEW_LIVE ? (wide)row->size * row->count : row->size;
         own->count += row->count;
@@ -119,8 +119,8 @@ static status add_to_groups(struct tree *tree) {
 status grouping_add_cumulative(struct grouping *grouping) {
     const struct snapshot *snapshot = grouping->snapshot;
     struct tree tree = {grouping, snapshot->account, NULL, 1, false};
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        uint32_t node = snapshot_row(snapshot, i)->node;
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        uint32_t node = rows.row->node;
         tree.end = node < tree.end ? tree.end : node + 1;
         tree.cut |= node_get(grouping->paths, node)->depth > snapshot->limit;
     }

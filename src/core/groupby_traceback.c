@@ -8,8 +8,8 @@
 
 static void add_rows(const struct tracebacks *tracebacks, const struct snapshot *snapshot,
                      struct groups *groups) {
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         uint32_t number = traceback_number(tracebacks, 0, row->node);
         struct group *group = &groups->items[groups->count - 1 - number];
         if (group->count == 0) /* the first row says what only rows know */

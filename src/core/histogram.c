@@ -10,8 +10,8 @@ static int bin_of(uint64_t size) { return size < 2 ? (int)size : 65 - __builtin_
 void histogram_count(struct histogram *histogram, const struct snapshot *snapshot) {
     assert(snapshot->view == VIEW_LIVE);
     memset(histogram, 0, sizeof *histogram);
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         struct bin *bin = &histogram->bins[bin_of(row->size)];
         bin->count = add_capped(bin->count, row->count);
         bin->size = add_capped(bin->size, row_bytes(snapshot, row));

@@ -29,8 +29,8 @@ static status copy_part(const struct merge_part *part, struct snapshot *to) {
         result = pathcopy_init(&copy, to->account, from->paths, to->paths);
     if (result != STATUS_OK)
         return result;
-    for (size_t i = 0; i < from->row_count && result == STATUS_OK; i++)
-        result = copy_row(&copy, from, process, from->limit < to->limit, snapshot_row(from, i), to);
+    for (struct rows rows = snapshot_rows(from); result == STATUS_OK && rows_next(&rows);)
+        result = copy_row(&copy, from, process, from->limit < to->limit, rows.row, to);
     pathcopy_fini(&copy);
     return result;
 }
@@ -61,14 +61,14 @@ status merge(struct vmem *account, const struct merge_part *parts, size_t count,
 }
 
 status rows_of_process(struct snapshot *snapshot, uint32_t process, struct snapshot **result) {
-    struct snapshot *rows = snapshot_new(snapshot->account, snapshot->paths, snapshot->limit, snapshot->view);
-    status done = rows == NULL ? STATUS_NOMEM : STATUS_OK;
-    for (size_t i = 0; i < snapshot->row_count && done == STATUS_OK; i++) {
-        if (snapshot_row(snapshot, i)->process == process)
-            done = snapshot_add(rows, snapshot_row(snapshot, i));
+    struct snapshot *part = snapshot_new(snapshot->account, snapshot->paths, snapshot->limit, snapshot->view);
+    status done = part == NULL ? STATUS_NOMEM : STATUS_OK;
+    for (struct rows rows = snapshot_rows(snapshot); done == STATUS_OK && rows_next(&rows);) {
+        if (rows.row->process == process)
+            done = snapshot_add(part, rows.row);
     }
-    *result = done == STATUS_OK ? rows : NULL;
+    *result = done == STATUS_OK ? part : NULL;
     if (done != STATUS_OK)
-        snapshot_release(rows);
+        snapshot_release(part);
     return done;
 }

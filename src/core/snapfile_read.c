@@ -220,7 +220,7 @@ static bool get_run(struct cursor *cursor, const struct snapfile *file, struct s
         return false;
     }
     for (; rows > 0; rows--)
-        ((struct row *)snapshot->rows.base)[(*at)++].process = process;
+        snapshot->own->rows[(*at)++].process = process;
     return true;
 }
 

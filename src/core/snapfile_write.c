@@ -161,8 +161,8 @@ static void put_rows(struct writer *writer, const struct snapshot *snapshot) {
     uint32_t last_node = 0, domain = 0;
     begin(writer);
     put(writer, snapshot->limit);
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         uint32_t node = renumbered(&writer->nodes, row->node);
         uint64_t follows = (row->count != 1 ? ROW_COUNT : 0) | (row->domain != domain ? ROW_DOMAIN : 0) |
                            (row->depth != node_get(writer->paths, row->node)->depth ? ROW_DEPTH : 0);
@@ -184,23 +184,23 @@ static void put_rows(struct writer *writer, const struct snapshot *snapshot) {
 
 /* Runs of rows of one process. */
 static void put_processes(struct writer *writer, const struct snapshot *snapshot) {
+    struct rows rows = snapshot_rows(snapshot);
     uint64_t runs = 0;
     begin(writer);
-    for (size_t i = 0, start = 0; i < snapshot->row_count; i++) {
-        uint32_t process = snapshot_row(snapshot, i)->process;
-        if (i + 1 < snapshot->row_count && snapshot_row(snapshot, i + 1)->process == process)
-            continue;
-        put(writer, i + 1 - start);
+    for (bool more = rows_next(&rows); more; runs++) {
+        uint32_t process = rows.row->process;
+        uint64_t length = 0;
+        for (; more && rows.row->process == process; more = rows_next(&rows))
+            length++;
+        put(writer, length);
         put(writer, renumbered(&writer->strings, process));
-        start = i + 1;
-        runs++;
     }
     end(writer, SECTION_PROCESSES + (unsigned)snapshot->view, runs);
 }
 
 static bool has_processes(const struct snapshot *snapshot) {
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        if (snapshot_row(snapshot, i)->process != 0)
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        if (rows.row->process != 0)
             return true;
     }
     return false;
@@ -253,9 +253,9 @@ static status number_paths(struct writer *writer, struct snapshot *const *snapsh
         (result = idset_init(&writer->strings, account, ends.strings)) != STATUS_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
-        for (size_t row = 0; row < snapshots[i]->row_count; row++) {
-            need_path(writer, snapshot_row(snapshots[i], row)->node);
-            need_name(writer, snapshot_row(snapshots[i], row)->process);
+        for (struct rows rows = snapshot_rows(snapshots[i]); rows_next(&rows);) {
+            need_path(writer, rows.row->node);
+            need_name(writer, rows.row->process);
         }
     }
     const struct idset *nodes = &writer->nodes, *sites = &writer->sites;

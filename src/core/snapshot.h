@@ -8,8 +8,9 @@
  *
  * Rows keep the order they were added in; rows need not be distinct. A row's traceback is its node's path,
  * cut to the `limit` most recent frames; `depth` is the number of frames before any cut (total_nframe), 0
- * where that is not known. Node 0 is the empty traceback. Owns its rows (vmem); holds a reference to its call
- * paths. Immutable once built: any thread may read. Adding O(1). Fails with NOMEM or FULL (2^64 entries, or
+ * where that is not known. Node 0 is the empty traceback. The rows are parts of segments (vmem), which other
+ * snapshots may share; holds references to these and to its call paths. Immutable once built: any thread may read.
+ * Adding O(1). Fails with NOMEM or FULL (2^64 entries, or
  * no addresses), unchanged.
  */
 #ifndef MEMTALLY_SNAPSHOT_H
@@ -17,22 +18,21 @@
 
 #include "calltree.h"
 #include "idset.h"
+#include "segment.h"
+
+/* The most parts that the rows of a snapshot are in. */
+enum { PARTS_MOST = SIZED(64, 4) };
 
 enum view { VIEW_LIVE, VIEW_PEAK, VIEW_TOTAL, VIEW_COUNT };
-
-struct row {
-    uint32_t domain;
-    uint32_t node;
-    uint32_t depth;
-    uint32_t process; /* string id of the name of the process it is from; 0: not said */
-    uint64_t size;
-    uint64_t count; /* at least 1 */
-};
 
 struct snapshot {
     struct vmem *account;    /* borrowed: outlives the snapshot */
     struct callpaths *paths; /* owned reference */
-    struct region rows;      /* struct row */
+    struct segment *own;     /* borrowed from the last part: where rows are added */
+    struct segment_part parts[PARTS_MOST];
+    uint32_t part_count; /* at least 1 */
+    uint64_t *kept;      /* owned: the bits of parts that are not whole; NULL: all are */
+    size_t kept_bytes;
     size_t row_count;
     uint64_t entries; /* the length of `traces`: all counts (live), or row_count */
     uint32_t limit;   /* most frames of a traceback, at least 1 */
@@ -48,12 +48,22 @@ void snapshot_release(struct snapshot *snapshot); /* NULL is fine */
 
 /* While it is being built, by one thread. */
 nodiscard status snapshot_add(struct snapshot *snapshot, const struct row *row);
-/* After the last row: gives back the addresses that were kept for more, so that many snapshots may be held. */
-static inline void snapshot_complete(struct snapshot *snapshot) { region_trim(&snapshot->rows); }
-
-static inline const struct row *snapshot_row(const struct snapshot *snapshot, size_t i) {
-    return (const struct row *)snapshot->rows.base + i;
+/* After the last row: gives back what was kept for more, so that many snapshots may be held. */
+static inline void snapshot_complete(struct snapshot *snapshot) {
+    snapshot->own = segment_complete(snapshot->own);
+    snapshot->parts[snapshot->part_count - 1].segment = snapshot->own;
 }
+
+/* All rows, one after the other:
+ *     for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);)
+ *         use(rows.row);
+ */
+static inline struct rows snapshot_rows(const struct snapshot *snapshot) {
+    return (struct rows){.part = snapshot->parts, .parts_end = snapshot->parts + snapshot->part_count};
+}
+/* One row, `i` rows after the first: not for going over all. Cost: O(row_count / 64). */
+const struct row *snapshot_row(const struct snapshot *snapshot, size_t i);
+
 /* The bytes that a row stands for; UINT64_MAX where they are more. */
 static inline uint64_t row_bytes(const struct snapshot *snapshot, const struct row *row) {
     uint64_t bytes;

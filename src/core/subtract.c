@@ -62,8 +62,8 @@ static struct rest *find_rest(const struct work *work, int side, const struct ro
 
 static status add_rests(struct work *work) {
     const struct snapshot *what = work->sides[1];
-    for (size_t i = 0; i < what->row_count; i++) {
-        const struct row *row = snapshot_row(what, i);
+    for (struct rows rows = snapshot_rows(what); rows_next(&rows);) {
+        const struct row *row = rows.row;
         size_t slot;
         status result = idtable_reserve(&work->index, hash_of, work);
         if (result != STATUS_OK)
@@ -87,8 +87,8 @@ static void take_away(uint64_t *from, uint64_t *rest) {
 }
 
 static status copy_rows(struct work *work, struct snapshot *left) {
-    for (size_t i = 0; i < work->sides[0]->row_count; i++) {
-        struct row row = *snapshot_row(work->sides[0], i);
+    for (struct rows rows = snapshot_rows(work->sides[0]); rows_next(&rows);) {
+        struct row row = *rows.row;
         size_t slot;
         struct rest *rest = find_rest(work, 0, &row, &slot);
         if (rest != NULL) {

@@ -24,8 +24,8 @@ static status collect(struct tracebacks *self, int side) {
     uint32_t *lengths = vmem_map(self->account, bytes);
     if (lengths == NULL)
         return STATUS_NOMEM;
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        uint32_t node = snapshot_row(snapshot, i)->node;
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        uint32_t node = rows.row->node;
         if (self->numbers[side][node] != 0)
             continue;
         uint32_t length = path_length(snapshot->paths, node, lengths);

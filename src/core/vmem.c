@@ -100,14 +100,20 @@ void region_fini(struct region *region) {
     memset(region, 0, sizeof *region);
 }
 
-void region_trim(struct region *region) {
-    size_t kept = mapped(region);
+void region_trim(struct region *region, size_t bytes) {
+    size_t there = region->placed ? mapped(region) : region->reserved,
+           kept = whole_pages(bytes > 0 ? bytes : 1);
+    assert(bytes <= region->committed);
+    if (kept < there)
+        platform_release(region->base + kept, there - kept);
     if (region->placed)
         region->base = platform_leave_place(region->base, kept);
-    else if (kept < region->reserved)
-        platform_release(region->base + kept, region->reserved - kept);
     region->placed = false;
     region->reserved = kept;
+    if (region->committed > kept) {
+        vmem_uncount(region->account, region->committed - kept);
+        region->committed = kept;
+    }
 }
 
 /* Zeroed memory behind the addresses up to `wanted`. */

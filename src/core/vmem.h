@@ -45,9 +45,9 @@ void vmem_uncount(struct vmem *account, size_t bytes);
 nodiscard status region_init(struct region *region, struct vmem *account, size_t most);
 void region_fini(struct region *region); /* also of a zeroed region */
 
-/* Gives the addresses, or the place, back that nothing was put in: the region will not grow any more. Its content may move,
- * so nobody else knows it yet. */
-void region_trim(struct region *region);
+/* Gives back what is behind the first `bytes` bytes, memory, addresses and place: the region will not grow any more. Its
+ * content may move, so nobody else knows it yet. */
+void region_trim(struct region *region, size_t bytes);
 
 nodiscard status region_grow_slow(struct region *region, size_t bytes);
 

@@ -134,8 +134,8 @@ PyObject *snapshot_merge(PyObject *type, PyObject *mapping) {
 
 static status collect_processes(const struct snapshot *columns, struct idset *processes) {
     status result = idset_init(processes, columns->account, callpaths_ends(columns->paths).strings);
-    for (size_t i = 0; result == STATUS_OK && i < columns->row_count; i++)
-        idset_add(processes, snapshot_row(columns, i)->process);
+    for (struct rows rows = snapshot_rows(columns); result == STATUS_OK && rows_next(&rows);)
+        idset_add(processes, rows.row->process);
     return result;
 }
 

@@ -368,8 +368,8 @@ static struct snapshot *keep_rows(const struct matchers *matchers, struct names 
         PyErr_NoMemory();
         return NULL;
     }
-    for (size_t i = 0; i < columns->row_count; i++) {
-        const struct row *row = snapshot_row(columns, i);
+    for (struct rows rows = snapshot_rows(columns); rows_next(&rows);) {
+        const struct row *row = rows.row;
         PyObject *raw = row_raw(names, columns, row);
         int keep = raw == NULL ? -1 : keeps(matchers, raw);
         status result = keep > 0 ? snapshot_add(kept, row) : STATUS_OK;

@@ -118,6 +118,11 @@ bool columns_equal(const struct snapshot *a, const struct snapshot *b);
 
 struct views;
 
+struct traces_start {
+    uint64_t before; /* entries of earlier rows */
+    struct rows rows;
+};
+
 struct traces {
     PyObject ob_base;
     PyObject *dict, *weakrefs;
@@ -126,8 +131,7 @@ struct traces {
     struct names *names;      /* NULL without columns */
     struct views *views; /* owned: what the columns are one of; NULL: they stand alone, or there are none */
     enum view view;      /* which one */
-    uint64_t
-        *starts; /* owned (PyMem): entries before every TRACES_STEP-th row; NULL before the first index */
+    struct traces_start *starts; /* owned (PyMem): of every TRACES_STEP-th row; NULL before the first index */
 };
 PyObject *traces_from_columns(struct state *state, struct names *names, struct snapshot *columns);
 PyObject *traces_from_views(struct state *state, struct views *views, enum view view);

@@ -67,8 +67,8 @@ PyObject *rows_list(struct names *names, const struct snapshot *columns) {
         return PyErr_NoMemory();
     PyObject *list = PyList_New((Py_ssize_t)columns->entries), *known = PyDict_New();
     Py_ssize_t next = 0;
-    for (size_t i = 0; list != NULL && known != NULL && i < columns->row_count; i++) {
-        const struct row *row = snapshot_row(columns, i);
+    for (struct rows rows = snapshot_rows(columns); list != NULL && known != NULL && rows_next(&rows);) {
+        const struct row *row = rows.row;
         PyObject *frames = shared_frames(known, names, columns, row->node);
         PyObject *raw = frames == NULL ? NULL : raw_tuple(row, frames);
         Py_XDECREF(frames);
@@ -124,13 +124,13 @@ bool columns_equal(const struct snapshot *a, const struct snapshot *b) {
     if (a->entries != b->entries)
         return false;
     uint64_t left_rest = 0, right_rest = 0;
-    const struct row *left = NULL, *right = NULL;
-    for (size_t i = 0, j = 0; left_rest > 0 || i < a->row_count;) {
+    struct rows left = snapshot_rows(a), right = snapshot_rows(b);
+    while (left_rest > 0 || rows_next(&left)) {
         if (left_rest == 0)
-            left_rest = row_entries(a, left = snapshot_row(a, i++));
-        if (right_rest == 0)
-            right_rest = row_entries(b, right = snapshot_row(b, j++));
-        if (!same_entry(a, left, b, right))
+            left_rest = row_entries(a, left.row);
+        if (right_rest == 0 && rows_next(&right))
+            right_rest = row_entries(b, right.row);
+        if (!same_entry(a, left.row, b, right.row))
             return false;
         uint64_t step = left_rest < right_rest ? left_rest : right_rest;
         left_rest -= step;

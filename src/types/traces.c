@@ -116,16 +116,17 @@ static int count_starts(struct traces *self) {
     const struct snapshot *columns = self->columns;
     if (self->starts != NULL)
         return 0;
-    uint64_t *starts = PyMem_New(uint64_t, columns->row_count / TRACES_STEP + 1);
+    struct traces_start *starts = PyMem_New(struct traces_start, columns->row_count / TRACES_STEP + 1);
     if (starts == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     uint64_t before = 0;
-    for (size_t i = 0; i < columns->row_count; i++) {
-        if (i % TRACES_STEP == 0)
-            starts[i / TRACES_STEP] = before;
-        before += row_entries(columns, snapshot_row(columns, i));
+    size_t row = 0;
+    for (struct rows rows = snapshot_rows(columns); rows_next(&rows); row++) {
+        if (row % TRACES_STEP == 0)
+            starts[row / TRACES_STEP] = (struct traces_start){before, rows};
+        before += row_entries(columns, rows.row);
     }
     self->starts = starts;
     return 0;
@@ -134,20 +135,22 @@ static int count_starts(struct traces *self) {
 /* The row that entry `index` belongs to, which must be there. */
 static const struct row *row_of_entry(const struct traces *self, uint64_t index) {
     const struct snapshot *columns = self->columns;
-    size_t low = 0,
-           high = (columns->row_count - 1) / TRACES_STEP; /* starts[low] <= index < starts[high + 1] */
+    size_t low = 0, high = (columns->row_count - 1) /
+                           TRACES_STEP; /* starts[low].before <= index < starts[high + 1].before */
     while (low < high) {
         size_t middle = low + (high - low + 1) / 2;
-        if (self->starts[middle] <= index)
+        if (self->starts[middle].before <= index)
             low = middle;
         else
             high = middle - 1;
     }
-    uint64_t before = self->starts[low];
-    size_t row = low * TRACES_STEP;
-    while (index - before >= row_entries(columns, snapshot_row(columns, row)))
-        before += row_entries(columns, snapshot_row(columns, row++));
-    return snapshot_row(columns, row);
+    uint64_t before = self->starts[low].before;
+    struct rows rows = self->starts[low].rows;
+    while (index - before >= row_entries(columns, rows.row)) {
+        before += row_entries(columns, rows.row);
+        (void)rows_next(&rows); /* there is one: the index is below the length */
+    }
+    return rows.row;
 }
 
 static PyObject *entry(struct state *state, struct traces *self, uint64_t index) {
@@ -251,8 +254,8 @@ static int columns_contain(struct traces *self, PyObject *wanted) {
     struct snapshot *columns = self->columns; /* kept, because comparing may run code that replaces them */
     snapshot_retain(columns);
     int found = 0;
-    for (size_t i = 0; found == 0 && i < columns->row_count; i++) {
-        const struct row *row = snapshot_row(columns, i);
+    for (struct rows rows = snapshot_rows(columns); found == 0 && rows_next(&rows);) {
+        const struct row *row = rows.row;
         if (!may_equal(wanted, row))
             continue;
         PyObject *raw = row_raw(names, columns, row);
@@ -403,8 +406,8 @@ struct iterator {
     PyObject *traceback;      /* owned: of the current row */
     struct snapshot *columns; /* owned reference; NULL: the traces are a Python sequence */
     struct state *state;      /* borrowed: lives as long as the type */
-    const struct row *row;    /* borrowed from the columns */
-    size_t next;              /* row after the current one; without columns: the next index */
+    struct rows rows;         /* of the columns */
+    Py_ssize_t next;          /* without columns: the next index */
     uint64_t rest;            /* entries of the current row still to come */
 };
 
@@ -418,10 +421,11 @@ static PyObject *traces_iter(PyObject *object) {
     self->names = (struct names *)Py_XNewRef((PyObject *)((struct traces *)object)->names);
     self->traceback = NULL;
     self->state = state;
-    self->row = NULL;
     self->columns = ((struct traces *)object)->columns;
-    if (self->columns != NULL)
+    if (self->columns != NULL) {
         snapshot_retain(self->columns);
+        self->rows = snapshot_rows(self->columns);
+    }
     self->next = 0;
     self->rest = 0;
     PyObject_GC_Track((PyObject *)self);
@@ -430,7 +434,7 @@ static PyObject *traces_iter(PyObject *object) {
 
 /* Item by item as Sequence does it, so that a sequence may grow or shrink meanwhile. */
 static PyObject *next_of_raw(struct iterator *self) {
-    PyObject *result = PySequence_GetItem((PyObject *)self->traces, (Py_ssize_t)self->next++);
+    PyObject *result = PySequence_GetItem((PyObject *)self->traces, self->next++);
     if (result == NULL) {
         if (PyErr_ExceptionMatches(PyExc_IndexError))
             PyErr_Clear();
@@ -446,21 +450,21 @@ static PyObject *iterator_next(PyObject *object) {
     if (self->columns == NULL)
         return next_of_raw(self);
     if (self->rest == 0) {
-        if (self->next == self->columns->row_count) {
+        struct rows rows = self->rows;
+        if (!rows_next(&rows)) {
             Py_CLEAR(self->traces);
             return NULL;
         }
-        const struct row *row = snapshot_row(self->columns, self->next);
-        PyObject *traceback = row_traceback(self->state, self->names, self->columns, row);
+        PyObject *traceback = row_traceback(self->state, self->names, self->columns, rows.row);
         if (traceback == NULL)
             return NULL;
         Py_XSETREF(self->traceback, traceback);
-        self->row = row;
-        self->rest = row_entries(self->columns, row);
-        self->next++;
+        self->rows = rows;
+        self->rest = row_entries(self->columns, rows.row);
     }
     self->rest--;
-    return trace_lazy(self->state, self->row->domain, self->row->size, (struct traceback *)self->traceback);
+    const struct row *row = self->rows.row;
+    return trace_lazy(self->state, row->domain, row->size, (struct traceback *)self->traceback);
 }
 
 static int iterator_traverse(PyObject *object, visitproc visit, void *arg) {

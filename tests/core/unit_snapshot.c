@@ -65,7 +65,7 @@ static void check_finds_a_broken_snapshot(void **state) {
     uint64_t random = 1;
     struct callpaths *paths = model_paths(&account, &random, 5, 3);
     struct snapshot *snapshot = model_snapshot(&account, &random, paths, 3, 2, VIEW_LIVE);
-    struct row *row = (struct row *)snapshot->rows.base + 1, sound = *row;
+    struct row *row = &snapshot->own->rows[1], sound = *row;
     row->node = paths->node_count;
     assert_false(snapshot_check(snapshot));
     *row = sound;
