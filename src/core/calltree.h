@@ -29,6 +29,8 @@ struct node {
     uint32_t depth;
 };
 
+struct snapshot;
+
 struct callpaths {
     struct vmem *account; /* borrowed: outlives the paths */
     uint64_t serial;      /* 1, 2, ...: no other tree of the process has had it */
@@ -40,6 +42,7 @@ struct callpaths {
     struct idtable node_index;
     uint32_t site_count; /* ids below it are in use */
     uint32_t node_count;
+    struct snapshot *newest; /* borrowed: of those that refer to these paths (share.h) */
     _Atomic uint32_t weight; /* see callpaths_weight; written under the lock */
     _Atomic uint32_t references;
 };

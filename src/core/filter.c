@@ -1,5 +1,7 @@
 /* filter: see filter.h. Any thread; what it takes it gives back, but for the new snapshot. */
 #include "filter.h"
+#include "selection.h"
+#include "share.h"
 
 #include <string.h>
 
@@ -80,14 +82,20 @@ static status ask_filter(const struct snapshot *snapshot, const struct filter *f
     return STATUS_OK;
 }
 
-static status copy_rows(const struct snapshot *snapshot, const uint8_t *verdicts, uint8_t wanted,
-                        struct snapshot *copy) {
+/* Shares the rows with the snapshot that they are from where these are most of them. */
+static status take_rows(const struct snapshot *snapshot, const uint8_t *verdicts, uint8_t wanted,
+                        struct snapshot *part) {
+    struct selection selection;
+    status result = selection_init(&selection, snapshot);
+    if (result != STATUS_OK)
+        return result;
     for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows); verdicts++) {
-        status result = *verdicts == wanted ? snapshot_add(copy, rows.row) : STATUS_OK;
-        if (result != STATUS_OK)
-            return result;
+        if (*verdicts == wanted)
+            selection_add(&selection, rows.part, rows.row);
     }
-    return STATUS_OK;
+    result = selection_take(&selection, part);
+    selection_fini(&selection);
+    return result;
 }
 
 status filter_rows(struct snapshot *snapshot, const struct filter *filters, size_t count,
@@ -97,19 +105,22 @@ status filter_rows(struct snapshot *snapshot, const struct filter *filters, size
     uint8_t *verdicts = vmem_map(snapshot->account, bytes);
     if (verdicts == NULL)
         return STATUS_NOMEM;
-    struct snapshot *copy = snapshot_new(snapshot->account, snapshot->paths, snapshot->limit, snapshot->view);
-    status done = copy == NULL ? STATUS_NOMEM : STATUS_OK;
+    struct snapshot *part = snapshot_new(snapshot->account, snapshot->paths, snapshot->limit, snapshot->view);
+    status done = part == NULL ? STATUS_NOMEM : STATUS_OK;
     uint8_t wanted = 0; /* nobody kept it out, and an inclusive filter, if there is one, let it in */
     for (size_t i = 0; i < count && done == STATUS_OK; i++) {
         wanted |= filters[i].inclusive ? LET_IN : 0;
         done = ask_filter(snapshot, &filters[i], verdicts);
     }
     if (done == STATUS_OK)
-        done = copy_rows(snapshot, verdicts, wanted, copy);
+        done = take_rows(snapshot, verdicts, wanted, part);
     vmem_unmap(snapshot->account, verdicts, bytes);
-    if (done == STATUS_OK)
-        *result = copy;
-    else
-        snapshot_release(copy);
-    return done;
+    if (done != STATUS_OK) {
+        snapshot_release(part);
+        return done;
+    }
+    snapshot_complete(part);
+    share_offer(part);
+    *result = part;
+    return STATUS_OK;
 }

@@ -1,5 +1,5 @@
 /* snapshot: see snapshot.h. One thread builds a snapshot; complete, any thread may read it. */
-#include "snapshot.h"
+#include "share.h"
 
 #include <string.h>
 
@@ -33,6 +33,8 @@ void snapshot_release(struct snapshot *snapshot) {
     /* acquire-release: whoever frees sees all that the others did */
     if (snapshot == NULL || __atomic_sub_fetch((uint32_t *)&snapshot->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
+    if (snapshot->listed)
+        share_leave(snapshot);
     callpaths_release(snapshot->paths);
     for (uint32_t i = 0; i < snapshot->part_count; i++)
         segment_release(snapshot->parts[i].segment);

@@ -38,6 +38,8 @@ struct snapshot {
     uint32_t limit;   /* most frames of a traceback, at least 1 */
     enum view view;
     _Atomic uint32_t references;
+    bool listed, whole;             /* by share.h; never unset */
+    struct snapshot *newer, *older; /* borrowed; of the same call paths; protected by paths->lock */
 };
 
 /* One reference, the caller's; takes a reference to `paths` of its own. NULL without memory. */

@@ -223,6 +223,8 @@ static PyObject *snapshot_by_engine(struct state *state, enum view view) {
     if (engine_freeze(wanted, &moment) < 0)
         return NULL;
     struct views *views = views_from_moment(state, &moment);
+    if (views != NULL)
+        views_share(views);
     PyObject *limit = views == NULL ? NULL : limit_now(state), *snapshot = NULL;
     if (limit != NULL)
         snapshot = snapshot_around(state->snapshot_type, traces_from_views(state, views, view), limit);

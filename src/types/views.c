@@ -6,6 +6,7 @@
  */
 #include "types.h"
 
+#include "../core/share.h"
 #include "../core/snapfile.h"
 #include "files.h"
 
@@ -75,6 +76,14 @@ struct views *views_from_moment(struct state *state, struct moment *moment) {
     if (self != NULL && (self->names = names_for(state, paths_of(self->columns))) == NULL)
         Py_CLEAR(self);
     return self;
+}
+
+void views_share(struct views *self) {
+    Py_BEGIN_ALLOW_THREADS;
+    for (int view = 0; view < VIEW_COUNT; view++)
+        if (self->columns[view] != NULL)
+            snapshot_share(&self->columns[view]);
+    Py_END_ALLOW_THREADS;
 }
 
 struct views *views_with_columns(struct state *state, struct views *like,

@@ -32,6 +32,8 @@ struct views {
 
 /* Takes over the references in `moment`, also where it fails. */
 struct views *views_from_moment(struct state *state, struct moment *moment);
+/* Before anybody else sees them: lets their columns share rows with those of an earlier moment, without the GIL. */
+void views_share(struct views *self);
 /* As `like`, with other columns: references, taken over also where it fails; the first one's call paths. */
 struct views *views_with_columns(struct state *state, struct views *like,
                                  struct snapshot *columns[VIEW_COUNT]);
