@@ -98,7 +98,7 @@ static status search_once(void *context) {
 
 static void without_memory_nothing_is_found(void **state) {
     (void)state;
-    assert_int_equal(support_sweep(&account, search_once, NULL), 2);
+    assert_int_equal(support_sweep(&account, search_once, NULL), 4);
 }
 
 int main(void) {
