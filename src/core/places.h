@@ -5,7 +5,7 @@
  *
  * So whoever sorts frames compares small numbers. Two sides may have call paths of their own, or share them; the
  * second may be missing. Owns its array (vmem, 4 bytes a site); borrows the snapshots. One thread. Cost: O(sites +
- * used sites log used sites). Fails with NOMEM; then it is zeroed.
+ * files log files). Fails with NOMEM; then it is zeroed.
  */
 #ifndef MEMTALLY_PLACES_H
 #define MEMTALLY_PLACES_H

@@ -1,10 +1,10 @@
-/* sort: a stable merge sort of numbered things: by a rank, descending, and where ranks tie by what the caller
- * says.
+/* sort: a stable sort of numbered things: by a rank, descending, and where ranks tie by what the caller says.
  *
  *   items: | rank 900, index 3 | rank 900, index 7 | rank 12, index 0 | ...
  *
- * Ranks lie in the items, so most comparisons touch nothing else. Owns nothing: the caller has both arrays.
- * Cost: n log n comparisons. Cannot fail.
+ * Ranks lie in the items, so the caller is asked about ties only. Owns nothing: the caller has both arrays.
+ * Cost: of sort_items that of a radix sort, and n log n questions for n things that tie; of sort_top about one look
+ * at each thing, where few are wanted. Cannot fail.
  */
 #ifndef MEMTALLY_SORT_H
 #define MEMTALLY_SORT_H
@@ -23,5 +23,10 @@ typedef int (*sort_order)(const void *owner, uint64_t a, uint64_t b);
 /* Sorts `items`; `spare` has room for as many. Without an `order` ties keep the order they have. */
 void sort_items(struct sort_item *items, struct sort_item *spare, size_t count, sort_order order,
                 const void *owner);
+
+/* Puts the first `most` in order, or all; the others come behind them in any. What is equal otherwise goes by its
+ * index; they ascend at first, unless `order` never says 0. */
+void sort_top(struct sort_item *items, struct sort_item *spare, size_t count, size_t most, sort_order order,
+              const void *owner);
 
 #endif
