@@ -1,95 +1,35 @@
-/* branches: see branches.h. One thread makes them; the snapshot is only read. */
+/* branches: see branches.h. One thread makes them, one at a time puts children in order; the snapshot is only read. */
 #include "branches.h"
+#include "calls.h"
 #include "group_key.h"
 #include "grouping.h"
 #include "sort.h"
 
 #include <string.h>
 
-struct work {
-    struct branches *branches;
-    const struct callpaths *paths;
-    struct sums {
-        uint64_t size, count;
-        uint32_t item; /* + 1; 0: in no row's path, or not made yet */
-        bool needed;
-    } * sums;             /* by node */
-    uint32_t end;         /* nodes that matter are below */
-    struct idtable index; /* items, + 1, by parent and site */
-};
-
-/* --- which nodes, and what they hold themselves --- */
-
-static void add_rows(struct work *work, const struct snapshot *snapshot) {
-    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
-        const struct row *row = rows.row;
-        struct sums *sums = &work->sums[row->node];
-        sums->size = add_capped(sums->size, row_bytes(snapshot, row));
-        sums->count = add_capped(sums->count, row->count);
-        sums->needed = true;
-    }
-    work->sums[0].needed = true;
-    for (uint32_t node = work->end - 1; node > 0; node--) { /* callers have smaller ids */
-        if (work->sums[node].needed)
-            work->sums[node_get(work->paths, node)->parent].needed = true;
-    }
-}
-
 /* --- items --- */
 
-static uint64_t hash_key(uint32_t parent, uint32_t site) {
-    return hash_mix(hash_mix((uint64_t)parent << 32 | site));
-}
-
-static uint64_t hash_of(const void *owner, uint32_t id) {
-    const struct work *work = owner;
-    const struct branch *item = &work->branches->items[id - 1];
-    return hash_key(item->parent, node_get(work->paths, item->node)->site);
-}
-
-/* The item of a caller and a site, made where it is not there. The table of items has room for every needed node. */
-static status find_item(struct work *work, uint32_t parent, uint32_t node, uint32_t *found) {
-    struct branches *branches = work->branches;
-    uint32_t site = node_get(work->paths, node)->site;
-    status result = idtable_reserve(&work->index, hash_of, work);
-    if (result != STATUS_OK)
-        return result;
-    size_t slot = idtable_first(&work->index, hash_key(parent, site));
-    for (uint32_t id; (id = work->index.slots[slot]) != 0; slot = idtable_next(&work->index, slot)) {
-        const struct branch *item = &branches->items[id - 1];
-        if (item->parent == parent && node_get(work->paths, item->node)->site == site) {
-            *found = id - 1;
-            return STATUS_OK;
-        }
+static void add_rows(struct branches *branches, const struct calls *calls) {
+    const struct snapshot *snapshot = branches->snapshot;
+    for (size_t i = 0; i < snapshot->row_count; i++) {
+        const struct row *row = snapshot_row(snapshot, i);
+        struct branch *item = &branches->items[call_of(calls, row->node)];
+        item->own_size = item->size = add_capped(item->own_size, row_bytes(snapshot, row));
+        item->own_count = item->count = add_capped(item->own_count, row->count);
     }
-    *found = branches->count++;
-    branches->items[*found] = (struct branch){.node = node, .parent = parent};
-    idtable_put(&work->index, slot, *found + 1);
-    return STATUS_OK;
 }
 
-static void add_to_item(struct work *work, uint32_t node, uint32_t id) {
-    struct branch *item = &work->branches->items[id];
-    work->sums[node].item = id + 1;
-    item->own_size = item->size = add_capped(item->own_size, work->sums[node].size);
-    item->own_count = item->count = add_capped(item->own_count, work->sums[node].count);
-}
-
-static status make_items(struct work *work) {
-    struct branches *branches = work->branches;
-    branches->items[0] = (struct branch){.node = 0};
-    branches->count = 1;
-    add_to_item(work, 0, 0);
-    for (uint32_t node = 1; node < work->end; node++) {
-        uint32_t id;
-        if (!work->sums[node].needed)
-            continue;
-        uint32_t parent = work->sums[node_get(work->paths, node)->parent].item - 1;
-        status result = find_item(work, parent, node, &id);
-        if (result != STATUS_OK)
-            return result;
-        add_to_item(work, node, id);
+static status make_items(struct branches *branches, const struct calls *calls) {
+    branches->count = calls->count;
+    branches->item_bytes = calls->count * sizeof *branches->items;
+    branches->items = vmem_map(branches->snapshot->account, branches->item_bytes);
+    if (branches->items == NULL)
+        return STATUS_NOMEM;
+    for (uint32_t id = 1; id < calls->count; id++) {
+        branches->items[id].node = calls->first[id];
+        branches->items[id].parent = call_caller(calls, id);
     }
+    add_rows(branches, calls);
     for (uint32_t id = branches->count - 1; id > 0; id--) {
         const struct branch *item = &branches->items[id];
         struct branch *parent = &branches->items[item->parent];
@@ -99,21 +39,33 @@ static status make_items(struct work *work) {
     return STATUS_OK;
 }
 
-static size_t count_needed(const struct work *work) {
-    size_t needed = 0;
-    for (uint32_t node = 0; node < work->end; node++)
-        needed += work->sums[node].needed;
-    return needed;
+static status number_calls(struct branches *branches, struct calls *calls) {
+    const struct snapshot *snapshot = branches->snapshot;
+    uint32_t end = 1;
+    for (size_t i = 0; i < snapshot->row_count; i++) {
+        uint32_t node = snapshot_row(snapshot, i)->node;
+        end = node < end ? end : node + 1;
+    }
+    status result = calls_init(calls, snapshot->account, snapshot->paths, end);
+    if (result != STATUS_OK)
+        return result;
+    for (size_t i = 0; i < snapshot->row_count; i++)
+        calls_need(calls, snapshot_row(snapshot, i)->node);
+    return calls_number(calls);
 }
 
 /* --- children --- */
 
 /* Puts the numbers of all items behind their callers' starts. */
-static void list_children(struct branches *branches) {
+static status list_children(struct branches *branches) {
+    branches->child_bytes = branches->count * sizeof *branches->children;
+    branches->children = vmem_map(branches->snapshot->account, branches->child_bytes);
+    if (branches->children == NULL)
+        return STATUS_NOMEM;
     for (uint32_t id = 1; id < branches->count; id++)
         branches->items[branches->items[id].parent].child_count++;
     for (uint32_t id = 0, before = 0; id < branches->count; id++) {
-        branches->items[id].first_child = before;
+        branches->items[id].first_child = before & (UINT32_MAX >> 4);
         before += branches->items[id].child_count;
         branches->items[id].child_count = 0;
     }
@@ -121,6 +73,7 @@ static void list_children(struct branches *branches) {
         struct branch *parent = &branches->items[branches->items[id].parent];
         branches->children[parent->first_child + parent->child_count++] = id;
     }
+    return STATUS_OK;
 }
 
 /* Two items of equal size. */
@@ -134,76 +87,62 @@ static int order_items(const void *owner, uint64_t a_id, uint64_t b_id) {
     const struct site *b_site = site_get(paths, node_get(paths, b->node)->site);
     int order = place_order((struct place){paths, b_site->file, b_site->line},
                             (struct place){paths, a_site->file, a_site->line});
-    return order != 0 ? order
-                      : place_order((struct place){paths, a_site->function, 0},
-                                    (struct place){paths, b_site->function, 0});
+    if (order == 0)
+        order = place_order((struct place){paths, a_site->function, 0},
+                            (struct place){paths, b_site->function, 0});
+    return order != 0 ? order : (a_id > b_id) - (a_id < b_id);
 }
 
-static status sort_children(struct branches *branches) {
-    uint32_t most = 1;
-    for (uint32_t id = 0; id < branches->count; id++)
-        most = branches->items[id].child_count > most ? branches->items[id].child_count : most;
-    size_t bytes = 2 * (size_t)most * sizeof(struct sort_item);
-    struct sort_item *sorted = vmem_map(branches->snapshot->account, bytes);
-    if (sorted == NULL)
+/* How many children are in order after so many steps: each step puts several times as many there as the last. */
+enum { STEP_BITS = SIZED(3, 1), FIRST_BITS = SIZED(6, 1), MOST_STEPS = 15 };
+static uint32_t in_order(uint32_t steps, uint32_t all) {
+    uint32_t bits = FIRST_BITS + STEP_BITS * (steps - 1);
+    return steps == 0 ? 0 : steps == MOST_STEPS || bits > 28 || 1u << bits > all ? all : 1u << bits;
+}
+
+/* One more step, with room for all that is not in order. */
+static void sort_more(const struct branches *branches, struct branch *item, struct sort_item *items) {
+    uint32_t done = in_order(item->sorted, item->child_count), rest = item->child_count - done;
+    uint32_t *children = branches->children + item->first_child + done;
+    for (uint32_t i = 0; i < rest; i++)
+        items[i] = (struct sort_item){branches->items[children[i]].size, children[i]};
+    item->sorted = (item->sorted + 1u) & 15;
+    sort_top(items, items + rest, rest, in_order(item->sorted, item->child_count) - done, order_items,
+             branches);
+    for (uint32_t i = 0; i < rest; i++)
+        children[i] = (uint32_t)items[i].index;
+}
+
+status branches_sort(struct branches *branches, uint32_t id, uint32_t most) {
+    struct branch *item = &branches->items[id];
+    struct vmem *account = branches->snapshot->account;
+    size_t bytes = 2 * ((size_t)item->child_count + 1) * sizeof(struct sort_item);
+    if (most > item->child_count)
+        most = item->child_count;
+    if (in_order(item->sorted, item->child_count) >= most)
+        return STATUS_OK;
+    struct sort_item *items = vmem_map(account, bytes);
+    if (items == NULL)
         return STATUS_NOMEM;
-    for (uint32_t id = 0; id < branches->count; id++) {
-        const struct branch *item = &branches->items[id];
-        uint32_t *children = branches->children + item->first_child;
-        for (uint32_t i = 0; i < item->child_count; i++)
-            sorted[i] = (struct sort_item){branches->items[children[i]].size, children[i]};
-        sort_items(sorted, sorted + most, item->child_count, order_items, branches);
-        for (uint32_t i = 0; i < item->child_count; i++)
-            children[i] = (uint32_t)sorted[i].index;
-    }
-    vmem_unmap(branches->snapshot->account, sorted, bytes);
+    while (in_order(item->sorted, item->child_count) < most)
+        sort_more(branches, item, items);
+    vmem_unmap(account, items, bytes);
     return STATUS_OK;
 }
 
 /* --- life --- */
 
-static status make(struct work *work) {
-    struct branches *branches = work->branches;
-    struct vmem *account = branches->snapshot->account;
-    add_rows(work, branches->snapshot);
-    size_t needed = count_needed(work);
-    branches->item_bytes = needed * sizeof *branches->items;
-    branches->child_bytes = needed * sizeof *branches->children;
-    branches->items = vmem_map(account, branches->item_bytes);
-    branches->children = vmem_map(account, branches->child_bytes);
-    if (branches->items == NULL || branches->children == NULL)
-        return STATUS_NOMEM;
-    status result = make_items(work);
-    if (result != STATUS_OK)
-        return result;
-    list_children(branches);
-    return STATUS_OK;
-}
-
-status branches_init_unsorted(struct branches *branches, struct snapshot *snapshot) {
-    struct vmem *account = snapshot->account;
-    struct work work = {.branches = branches, .paths = snapshot->paths, .end = 1};
+status branches_init(struct branches *branches, struct snapshot *snapshot) {
+    struct calls calls;
     *branches = (struct branches){.snapshot = snapshot};
     snapshot_retain(snapshot);
-    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
-        uint32_t node = rows.row->node;
-        work.end = node < work.end ? work.end : node + 1;
-    }
-    size_t bytes = work.end * sizeof *work.sums;
-    work.sums = vmem_map(account, bytes);
-    status result = work.sums == NULL ? STATUS_NOMEM : idtable_init(&work.index, account);
+    status result = number_calls(branches, &calls);
     if (result == STATUS_OK)
-        result = make(&work);
-    vmem_unmap(account, work.sums, bytes);
-    idtable_fini(&work.index);
+        result = make_items(branches, &calls);
+    calls_fini(&calls);
+    if (result == STATUS_OK)
+        result = list_children(branches);
     if (result != STATUS_OK)
-        branches_fini(branches);
-    return result;
-}
-
-status branches_init(struct branches *branches, struct snapshot *snapshot) {
-    status result = branches_init_unsorted(branches, snapshot);
-    if (result == STATUS_OK && (result = sort_children(branches)) != STATUS_OK)
         branches_fini(branches);
     return result;
 }

@@ -223,7 +223,7 @@ static status put_profile(struct pprof *self, const struct snapshot *snapshot,
 status export_pprof(struct snapshot *snapshot, struct text *text) {
     struct pprof self = {.text = text, .paths = snapshot->paths, .string_count = FIXED};
     struct branches branches;
-    status result = branches_init_unsorted(&branches, snapshot);
+    status result = branches_init(&branches, snapshot);
     if (result != STATUS_OK)
         return result;
     result = prepare(&self, snapshot, &branches);

@@ -49,7 +49,7 @@ status export_collapsed(struct snapshot *snapshot, struct text *text) {
     static const char no_frames[] = "(no frames)";
     struct collapsed self = {.text = text, .paths = snapshot->paths};
     struct branches branches;
-    status result = branches_init_unsorted(&branches, snapshot);
+    status result = branches_init(&branches, snapshot);
     if (result != STATUS_OK)
         return result;
     result = region_init(&self.line, snapshot->account, LONGEST_LINE);
@@ -116,7 +116,7 @@ static status put_profile(struct snapshot *snapshot, const struct idset *sites,
 status export_speedscope(struct snapshot *snapshot, struct text *text) {
     struct branches branches;
     struct idset sites;
-    status result = branches_init_unsorted(&branches, snapshot);
+    status result = branches_init(&branches, snapshot);
     if (result != STATUS_OK)
         return result;
     result = sites_in_use(snapshot, &sites);

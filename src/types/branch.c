@@ -3,7 +3,8 @@
  *   Branch --tree--> capsule (struct branches, in C)     a Branch is made for what is looked at; it is a number and
  *         \--names--> struct names                       two references
  *
- * Immutable. Needs the GIL, which is given up while the tree is made.
+ * Immutable to the eye: children are put in order when they are looked at. Needs the GIL, which is given up while the
+ * tree is made.
  */
 #include "types.h"
 
@@ -20,7 +21,7 @@ struct branch_object {
 
 static const char capsule_name[] = "memtally._core.branches";
 
-static const struct branches *tree_of(const struct branch_object *self) {
+static struct branches *tree_of(const struct branch_object *self) {
     return PyCapsule_GetPointer(self->tree, capsule_name);
 }
 
@@ -133,6 +134,11 @@ static PyObject *branch_item(PyObject *object, Py_ssize_t index) {
     if (index < 0 || index >= (Py_ssize_t)item->child_count)
         return PyErr_Format(PyExc_IndexError, "a branch with %u children has no child %zd", item->child_count,
                             index);
+    status result = branches_sort(tree_of(self), self->item, (uint32_t)index + 1);
+    if (result != STATUS_OK) {
+        raise_status(result);
+        return NULL;
+    }
     return branch_new(Py_TYPE(object), self->tree, self->names,
                       tree_of(self)->children[item->first_child + (size_t)index]);
 }

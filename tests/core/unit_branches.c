@@ -42,9 +42,13 @@ static void assert_sums(const struct branches *branches, const struct branch *it
     assert_int_equal(item->count, count);
 }
 
-static void assert_descending(const struct branches *branches, const struct branch *item) {
-    for (uint32_t i = 1; i < item->child_count; i++) {
-        const struct branch *before = &branches->items[branches->children[item->first_child + i - 1]];
+/* Of the first `most`; nothing behind them is bigger. */
+static void assert_descending(struct branches *branches, uint32_t id, uint32_t most) {
+    const struct branch *item = &branches->items[id];
+    assert_int_equal(branches_sort(branches, id, most), STATUS_OK);
+    for (uint32_t i = 1; i < item->child_count && most > 0; i++) {
+        uint32_t at = i < most ? i - 1 : most - 1;
+        const struct branch *before = &branches->items[branches->children[item->first_child + at]];
         const struct branch *child = &branches->items[branches->children[item->first_child + i]];
         assert_true(before->size > child->size ||
                     (before->size == child->size && before->count >= child->count));
@@ -64,9 +68,13 @@ static void every_call_has_the_sums_of_its_rows(void **state) {
         snapshot_release(snapshot); /* the tree keeps it alive */
         assert_true(branches_check(&branches));
         for (uint32_t id = 0; id < branches.count; id++) {
+            uint32_t children = branches.items[id].child_count;
             assert_sums(&branches, &branches.items[id]);
-            assert_descending(&branches, &branches.items[id]);
+            for (uint32_t most = 0; most <= children; most += 1 + support_below(&random, children + 1))
+                assert_descending(&branches, id, most);
+            assert_descending(&branches, id, UINT32_MAX);
         }
+        assert_true(branches_check(&branches));
         branches_fini(&branches);
         callpaths_release(paths);
         assert_int_equal(vmem_bytes(&account), 0);
@@ -78,6 +86,8 @@ static status make_once(void *context) {
     status result = branches_init(&branches, context);
     if (result != STATUS_OK)
         assert_null(branches.snapshot);
+    for (uint32_t id = 0; id < branches.count && result == STATUS_OK; id++)
+        result = branches_sort(&branches, id, UINT32_MAX);
     branches_fini(&branches);
     return result;
 }
@@ -88,6 +98,36 @@ static void without_memory_there_is_no_tree_and_nothing_is_kept(void **state) {
     struct callpaths *paths = model_paths(&account, &random, 40, 8);
     struct snapshot *snapshot = model_snapshot(&account, &random, paths, 60, 3, VIEW_LIVE);
     assert_in_range(support_sweep(&account, make_once, snapshot), 5, 1000);
+    snapshot_release(snapshot);
+    callpaths_release(paths);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
+static void add_block(struct snapshot *snapshot, uint32_t node) {
+    struct row row = {.node = node, .size = 10, .count = 1};
+    assert_int_equal(snapshot_add(snapshot, &row), STATUS_OK);
+}
+
+static void what_is_called_from_a_line_that_was_reached_at_two_depths_is_one_call(void **state) {
+    (void)state;
+    struct branches branches;
+    struct callpaths *paths = callpaths_new(&account);
+    struct snapshot *snapshot = snapshot_new(&account, paths, 9, VIEW_LIVE);
+    uint32_t first = model_node(paths, 0, "a.py", "main", 1, 1),
+             other = model_node(paths, 0, "b.py", "main", 1, 1);
+    uint32_t called = model_node(paths, first, "a.py", "load", 2, 2);
+    uint32_t again = model_node(paths, 0, "a.py", "main", 1, 5);
+    add_block(snapshot, model_node(paths, called, "a.py", "parse", 3, 3));
+    add_block(snapshot,
+              model_node(paths, model_node(paths, other, "a.py", "load", 2, 2), "a.py", "parse", 3, 3));
+    add_block(snapshot,
+              model_node(paths, model_node(paths, again, "a.py", "load", 2, 6), "a.py", "parse", 3, 7));
+    assert_int_equal(branches_init(&branches, snapshot), STATUS_OK);
+    assert_true(branches_check(&branches));
+    assert_int_equal(branches.count, 1 + 2 + 2 + 2); /* the root, main twice, and what each leads to */
+    assert_int_equal(branches.items[0].child_count, 2);
+    assert_int_equal(branches.items[1].size, 20);
+    branches_fini(&branches);
     snapshot_release(snapshot);
     callpaths_release(paths);
     assert_int_equal(vmem_bytes(&account), 0);
@@ -115,6 +155,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_has_the_sums_of_its_rows),
         cmocka_unit_test(a_line_that_was_reached_at_two_depths_is_one_call),
+        cmocka_unit_test(what_is_called_from_a_line_that_was_reached_at_two_depths_is_one_call),
         cmocka_unit_test(without_memory_there_is_no_tree_and_nothing_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
