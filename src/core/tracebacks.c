@@ -40,28 +40,28 @@ static status collect(struct tracebacks *self, int side) {
 /* --- in order --- */
 
 /* Items by number, each content once: the first one that was met. */
-static void put_in_order(struct tracebacks *self, const struct prefixes *prefixes, struct path_item *sorted) {
+static void put_in_order(struct tracebacks *self, const struct pathorder *order, struct path_item *sorted) {
     for (size_t i = self->count; i > 0; i--)
-        sorted[prefixes->found[i - 1]] = self->items[i - 1];
+        sorted[order->numbers[i - 1]] = self->items[i - 1];
     for (size_t i = 0; i < self->count; i++) {
         const struct path_item *item = &self->items[i];
-        self->numbers[item->side][item->node] = prefixes->found[i] + 1;
+        self->numbers[item->side][item->node] = order->numbers[i] + 1;
     }
-    self->count = prefixes->numbers;
+    self->count = order->count;
 }
 
 static status number(struct tracebacks *self) {
-    struct prefixes prefixes;
+    struct pathorder order;
     size_t bytes = self->most * sizeof *self->items;
     if (self->count == 0)
         return STATUS_OK;
     struct path_item *sorted = vmem_map(self->account, bytes);
     if (sorted == NULL)
         return STATUS_NOMEM;
-    status result = prefixes_init(&prefixes, self->sides, self->items, self->count);
+    status result = pathorder_init(&order, self->sides, self->items, self->count);
     if (result == STATUS_OK)
-        put_in_order(self, &prefixes, sorted);
-    prefixes_fini(&prefixes);
+        put_in_order(self, &order, sorted);
+    pathorder_fini(&order);
     vmem_unmap(self->account, result == STATUS_OK ? self->items : sorted, bytes);
     if (result == STATUS_OK)
         self->items = sorted;

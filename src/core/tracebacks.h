@@ -6,12 +6,12 @@
  * Equal tracebacks, frame by frame in file name and line, have one number: nodes that differ in function names, or
  * in frames that the limit cuts off, or that belong to another snapshot with call paths of its own. Whoever adds
  * up or compares tracebacks then handles numbers.
- * Owns its arrays (vmem); borrows the snapshots. One thread. Cost: that of prefixes, and O(rows). Fails with NOMEM; then it is zeroed.
+ * Owns its arrays (vmem); borrows the snapshots. One thread. Cost: that of pathorder, and O(rows). Fails with NOMEM; then it is zeroed.
  */
 #ifndef MEMTALLY_TRACEBACKS_H
 #define MEMTALLY_TRACEBACKS_H
 
-#include "prefixes.h"
+#include "pathorder.h"
 
 struct tracebacks {
     struct vmem *account;            /* borrowed */
