@@ -86,10 +86,15 @@ def check_key(command: str, options: argparse.Namespace) -> None:
         )
 
 
-def chosen(name: str, options: argparse.Namespace) -> memtally.Snapshot:
-    """The part of the snapshot in the file NAME that --view, --filter and --exclude choose; or leave."""
+def chosen(
+    name: str, options: argparse.Namespace, opened: memtally.Snapshot | None = None
+) -> memtally.Snapshot:
+    """The part of the snapshot in the file NAME that --view, --filter and --exclude choose; or leave.
+
+    OPENED is the snapshot, where it is open already.
+    """
     with progress.saying(f"reading {name}"):
-        return filtered(files.load(name, options.view), options)
+        return filtered(files.load(name, options.view, opened), options)
 
 
 def filtered(snapshot: memtally.Snapshot, options: argparse.Namespace) -> memtally.Snapshot:

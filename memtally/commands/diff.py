@@ -57,19 +57,17 @@ def execute(options: argparse.Namespace) -> int:
     options.view = options.view or old.view_name  # the same one of both
     new = choosing.chosen(options.new, options)
     with progress.saying("comparing"):
-        changes = new.compare_to(old, choosing.KEYS[options.by], options.cumulative)
-        changes = [change for change in changes if change.size_diff or change.count_diff]
+        count, changes = new._changed(old, choosing.KEYS[options.by], options.cumulative, options.limit)
         before, after = total(old), total(new)
-    shown = changes[: options.limit or None]
     if options.json:
-        output.show(_json(options, before, after, changes, shown))
+        output.show(_json(options, before, after, count, changes))
     elif options.csv:
         head = ("change", "size_diff", "count_diff", "size", "count", *machine.key_names(options.by))
         machine.show_csv(
-            head, ((*_figures(c).values(), *machine.key_cells(c.traceback, options.by)) for c in shown)
+            head, ((*_figures(c).values(), *machine.key_cells(c.traceback, options.by)) for c in changes)
         )
     else:
-        output.show(_table(options, before, after, changes, shown))
+        output.show(_table(options, before, after, count, changes))
     growth = after[0] - before[0]
     if options.fail_above is not None and growth > options.fail_above:
         more = f"{table.size_text(growth)} ({growth:,} bytes)"
@@ -100,17 +98,17 @@ def _json(
     options: argparse.Namespace,
     before: tuple[int, int],
     after: tuple[int, int],
+    count: int,
     changes: Sequence[memtally.StatisticDiff],
-    shown: Sequence[memtally.StatisticDiff],
 ) -> str:
     report: dict[str, Any] = {"old": options.old, "new": options.new, "view": options.view, "by": options.by}
     report["cumulative"] = options.cumulative
     report["old_size"], report["old_count"] = before
     report["new_size"], report["new_count"] = after
     report["rows"] = [
-        {**_figures(change), **machine.key_fields(change.traceback, options.by)} for change in shown
+        {**_figures(change), **machine.key_fields(change.traceback, options.by)} for change in changes
     ]
-    report["more_rows"] = len(changes) - len(shown)
+    report["more_rows"] = count - len(changes)
     return machine.json_text(report)
 
 
@@ -118,18 +116,18 @@ def _table(
     options: argparse.Namespace,
     before: tuple[int, int],
     after: tuple[int, int],
+    count: int,
     changes: Sequence[memtally.StatisticDiff],
-    shown: Sequence[memtally.StatisticDiff],
 ) -> str:
     growth, blocks = after[0] - before[0], after[1] - before[1]
     sizes = f"from {table.size_text(before[0])} to {table.size_text(after[0])}"
     title = f"{TITLES[options.view]}: {sizes}, {signed_size(growth)} in {blocks:+,} blocks"
     cells: list[tuple[str, ...]] = [HEADINGS]
     sources: dict[str, list[bytes]] = {}
-    for change in shown:
+    for change in changes:
         figures = signed_size(change.size_diff), table.size_text(change.size), f"{change.count_diff:+,}"
         cells += full_rows((*figures, kind(change)), change.traceback, options.by, sources)
-    rest = len(changes) - len(shown)
+    rest = count - len(changes)
     if rest:
         cells.append(("", "", "", "", f"({table.plural(rest, f'other {options.by}')})", "", ""))
     return output.titled(title, cells)

@@ -22,10 +22,19 @@ View = Literal["live", "peak", "total"]
 VIEWS: tuple[View, ...] = ("live", "peak", "total")
 
 
-def load(name: str, view: View | None = None) -> memtally.Snapshot:
-    """The snapshot in the file NAME, of VIEW or of the view the file is of, all of it read; or leave."""
+def opened(name: str) -> memtally.Snapshot:
+    """The snapshot in the file NAME, of which the metadata were read, and the rest was not; or leave."""
     with _explained(name):
-        snapshot = memtally.Snapshot.load(name)
+        return memtally.Snapshot.load(name)
+
+
+def load(name: str, view: View | None = None, opened: memtally.Snapshot | None = None) -> memtally.Snapshot:
+    """The snapshot in the file NAME, of VIEW or of the view the file is of, all of it read; or leave.
+
+    OPENED is the snapshot, where it is open already.
+    """
+    with _explained(name):
+        snapshot = memtally.Snapshot.load(name) if opened is None else opened
         if view is not None:
             snapshot = snapshot.view(view)
         len(snapshot.traces)  # until now only the file's metadata were read

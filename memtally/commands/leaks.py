@@ -2,10 +2,11 @@
 
 import argparse
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import memtally
-from memtally.commands import USAGE_ERROR, Parser, choosing, fail, machine, output, progress
+from memtally.commands import USAGE_ERROR, Parser, choosing, fail, files, machine, output
 from memtally.commands.diff import signed_size
 from memtally.commands.top import full_rows
 from memtally.reports import grid, table
@@ -51,13 +52,22 @@ def execute(options: argparse.Namespace) -> int:
     if len(options.files) < FEWEST:
         fail(f"leaks: at least {FEWEST} snapshots, please (of two: memtally diff OLD NEW)", USAGE_ERROR)
     series = _in_order(options)
-    with progress.saying("comparing"):
-        key = choosing.KEYS[options.by]
-        found = series[-1]._growing(series[:-1], key, options.cumulative, options.limit)
+    last = choosing.chosen(options.files[-1], options, series.pop())
+    found = last._growing(
+        _one_at_a_time(series, options),
+        len(series),
+        choosing.KEYS[options.by],
+        options.cumulative,
+        options.limit,
+    )
     if options.json:
         output.show(_json(options, *found))
     elif options.csv:
-        head = ("growth", *machine.key_names(options.by), *(f"size_{i + 1}" for i in range(len(series))))
+        head = (
+            "growth",
+            *machine.key_names(options.by),
+            *(f"size_{i + 1}" for i in range(len(options.files))),
+        )
         cells = (
             (sizes[-1] - sizes[0], *machine.key_cells(row.traceback, options.by), *sizes)
             for row, sizes in found[2]
@@ -73,17 +83,27 @@ Rows = list[tuple[memtally.Statistic, list[int]]]
 
 
 def _in_order(options: argparse.Namespace) -> list[memtally.Snapshot]:
-    """The snapshots by the time they were taken, where all of them know it; `options.files` goes along."""
-    series = []
-    for name in options.files:
-        series.append(choosing.chosen(name, options))
-        options.view = options.view or series[0].view_name  # the same one of all
+    """The snapshots, opened but not read, by the time they were taken, where all of them know it.
+
+    `options.files` goes along.
+    """
+    series = [files.opened(name) for name in options.files]
+    options.view = options.view or series[0].view_name  # the same one of all
     times = [str(snapshot.metadata.get("time", "")) for snapshot in series]
     if all(times):  # ISO 8601, all in UTC: the order of the texts is that of the times
         order = sorted(range(len(series)), key=times.__getitem__)
         options.files = [options.files[i] for i in order]
         series = [series[i] for i in order]
     return series
+
+
+def _one_at_a_time(
+    series: list[memtally.Snapshot], options: argparse.Namespace
+) -> Iterator[memtally.Snapshot]:
+    """What the snapshots of SERIES have to show, each gone before the next one comes; empties the list."""
+    series.reverse()
+    for name in options.files[:-1]:
+        yield choosing.chosen(name, options, series.pop())
 
 
 def _json(options: argparse.Namespace, count: int, growth: int, rows: Rows) -> str:

@@ -42,17 +42,16 @@ def execute(options: argparse.Namespace) -> int:
     choosing.check_key("top", options)
     snapshot = choosing.chosen(options.file, options)
     with progress.saying("adding up"):
-        rows = snapshot.statistics(choosing.KEYS[options.by], options.cumulative)
+        count, rows = snapshot._largest(choosing.KEYS[options.by], options.cumulative, options.limit)
         whole = total(snapshot)
-    shown = rows[: options.limit or None]
     if options.json:
-        output.show(_json(options, snapshot.view_name, whole, rows, shown))
+        output.show(_json(options, snapshot.view_name, whole, count, rows))
     elif options.csv:
         head = ("size", "count", *machine.key_names(options.by))
-        cells = ((row.size, row.count, *machine.key_cells(row.traceback, options.by)) for row in shown)
+        cells = ((row.size, row.count, *machine.key_cells(row.traceback, options.by)) for row in rows)
         machine.show_csv(head, cells)
     else:
-        output.show(_table(options, snapshot.view_name, whole, rows, shown))
+        output.show(_table(options, snapshot.view_name, whole, count, rows))
     return 0
 
 
@@ -66,17 +65,17 @@ def _json(
     options: argparse.Namespace,
     view: str,
     whole: tuple[int, int],
+    count: int,
     rows: Sequence[memtally.Statistic],
-    shown: Sequence[memtally.Statistic],
 ) -> str:
     report: dict[str, Any] = {"file": options.file, "view": view, "by": options.by}
     report["cumulative"] = options.cumulative
     report["size"], report["count"] = whole
     report["rows"] = [
         {"size": row.size, "count": row.count, **machine.key_fields(row.traceback, options.by)}
-        for row in shown
+        for row in rows
     ]
-    report["more_rows"] = len(rows) - len(shown)
+    report["more_rows"] = count - len(rows)
     return machine.json_text(report)
 
 
@@ -84,20 +83,20 @@ def _table(
     options: argparse.Namespace,
     view: str,
     whole: tuple[int, int],
+    count: int,
     rows: Sequence[memtally.Statistic],
-    shown: Sequence[memtally.Statistic],
 ) -> str:
-    size, count = whole
-    title = f"{TITLES[view]}: {table.size_text(size)} in {table.plural(count, 'block')}"
+    size, blocks = whole
+    title = f"{TITLES[view]}: {table.size_text(size)} in {table.plural(blocks, 'block')}"
     cells: list[tuple[str, ...]] = [table.HEADINGS]
     sources: dict[str, list[bytes]] = {}
-    for row in shown:
+    for row in rows:
         cells += full_rows(table.number_cells(row.size, row.count, size), row.traceback, options.by, sources)
-    rest = len(rows) - len(shown)
+    rest = count - len(rows)
     if rest and options.cumulative:
         cells.append(("", "", "", "", f"({table.plural(rest, f'other {options.by}')})", "", ""))
     elif rest:
-        left = size - sum(row.size for row in shown), count - sum(row.count for row in shown)
+        left = size - sum(row.size for row in rows), blocks - sum(row.count for row in rows)
         others = f"({table.plural(rest, f'other {options.by}')})"
         cells.append((*table.number_cells(*left, size), others, "", ""))
     return output.titled(title, cells)

@@ -4,7 +4,7 @@
  *
  * Order, as the standard tracer's: by |size_diff|, size, |count_diff|, count and traceback, all descending.
  * Differences that do not fit stay at plus or minus INT64_MAX.
- * Owns its changes (vmem of the new snapshot's account) and the groups of both sides. Any thread.
+ * Owns its changes (vmem of the new snapshot's account) and references to both snapshots. Any thread.
  * Fails as groupby does; `changes` is then zeroed. Cost: both group-bys, a look-up a group, and the sorting.
  */
 #ifndef MEMTALLY_DIFF_H
@@ -20,17 +20,18 @@ struct change {
 };
 
 struct changes {
-    struct groups now, old; /* owned, unsorted (by traceback: empty); their snapshots keep the ids alive */
+    struct groups now, old; /* without items: their snapshots, owned references, keep the ids alive */
     struct change *items;   /* owned; NULL where there are none */
     size_t count;
+    size_t all;   /* as many, or more where only the first ones were asked for */
     size_t bytes; /* mapped */
 };
 
 nodiscard status diff(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
                       struct changes *changes);
-/* The same, in no order but this: what is in `now` comes in one that depends on `now` alone, whatever is old. */
-nodiscard status diff_unsorted(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
-                               struct changes *changes);
+/* The first `most` of what did change, in size or count. */
+nodiscard status diff_top(struct snapshot *now, struct snapshot *old, enum key key, bool cumulative,
+                          size_t most, struct changes *changes);
 void changes_fini(struct changes *changes); /* also of zeroed changes */
 
 #endif

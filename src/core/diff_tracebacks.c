@@ -4,46 +4,49 @@
 #include "grouping.h"
 #include "tracebacks.h"
 
-/* sums[0] and sums[1]: the groups of the two sides, by number of the traceback. */
-static void add_rows(const struct tracebacks *tracebacks, int side, struct group *sums) {
-    const struct snapshot *snapshot = tracebacks->sides[side];
-    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
-        const struct row *row = rows.row;
-        uint32_t number = traceback_number(tracebacks, side, row->node);
-        struct group *group = &sums[number];
-        if (group->count == 0) {
-            group->node = row->node;
-            group->depth = row->depth;
-            group->frames = tracebacks->items[number].frames;
-        }
-        group_add(group, row_bytes(snapshot, row), row->count);
+/* The first row of the newer side, else of the older one, says what only rows know. */
+static struct group *group_of(const struct tracebacks *tracebacks, struct groups *groups, int side,
+                              const struct row *row) {
+    uint32_t number = traceback_number(tracebacks, side, row->node);
+    struct group *group = &groups->items[groups->count - 1 - number];
+    if (group->count > 0 || (side == 1 && group->domain != 0))
+        return group;
+    group->node = row->node;
+    group->depth = row->depth;
+    group->frames = tracebacks->items[number].frames;
+    group->domain = 1; /* for a while: somebody has said it */
+    return group;
+}
+
+static void add_rows(const struct tracebacks *tracebacks, struct sides *sides) {
+    struct groups *groups = &sides->now;
+    for (size_t i = 0; i < tracebacks->sides[1]->row_count; i++) {
+        const struct row *row = snapshot_row(tracebacks->sides[1], i);
+        struct group *group = group_of(tracebacks, groups, 1, row);
+        uint64_t *before = sides->before[group - groups->items];
+        before[0] = add_capped(before[0], row_bytes(tracebacks->sides[1], row));
+        before[1] = add_capped(before[1], row->count);
     }
+    for (size_t i = 0; i < tracebacks->sides[0]->row_count; i++) {
+        const struct row *row = snapshot_row(tracebacks->sides[0], i);
+        group_add(group_of(tracebacks, groups, 0, row), row_bytes(tracebacks->sides[0], row), row->count);
+    }
+    for (size_t i = 0; i < groups->count; i++)
+        groups->items[i].domain = 0;
 }
 
-static status add_both(struct changes *changes, const struct tracebacks *tracebacks) {
-    size_t count = tracebacks->count, bytes = 2 * count * sizeof(struct group);
-    status result = changes_reserve(changes, count);
-    if (result != STATUS_OK || count == 0)
-        return result;
-    struct group *now = vmem_map(tracebacks->account, bytes), *old = now + count;
-    if (now == NULL)
-        return STATUS_NOMEM;
-    add_rows(tracebacks, 0, now);
-    add_rows(tracebacks, 1, old);
-    for (size_t i = 0; i < count; i++)
-        change_set(&changes->items[count - 1 - i], now[i].count > 0 ? &now[i] : NULL,
-                   old[i].count > 0 ? &old[i] : NULL);
-    changes->count = count;
-    vmem_unmap(tracebacks->account, now, bytes);
-    return STATUS_OK;
-}
-
-status diff_tracebacks(struct changes *changes, struct snapshot *now, struct snapshot *old) {
+status diff_tracebacks(struct sides *sides, struct snapshot *now, struct snapshot *old) {
     struct tracebacks tracebacks;
     status result = tracebacks_init(&tracebacks, now, old);
     if (result != STATUS_OK)
         return result;
-    result = add_both(changes, &tracebacks);
+    result = groups_new(now, tracebacks.count, &sides->now);
+    if (result == STATUS_OK)
+        result = groups_new(old, 0, &sides->gone);
+    if (result == STATUS_OK)
+        result = sides_reserve(sides);
+    if (result == STATUS_OK)
+        add_rows(&tracebacks, sides);
     tracebacks_fini(&tracebacks);
     return result;
 }

@@ -4,24 +4,30 @@
 
 #include <string.h>
 
-/* The slot + 1 that is known for a row without looking at any content; 0: none yet. */
-static inline uint32_t known_slot(const struct grouping *grouping, const struct row *row) {
-    if (grouping->key == KEY_DOMAIN || grouping->key == KEY_PROCESS)
-        return 0;
-    return row->node == 0 ? grouping->no_frames : grouping->known[node_get(grouping->paths, row->node)->site];
+static bool same_key(const struct grouping *grouping, const struct row *a, const struct row *b) {
+    switch (grouping->key) {
+    case KEY_DOMAIN:
+        return a->domain == b->domain;
+    case KEY_PROCESS:
+        return a->process == b->process;
+    default:
+        return a->node == b->node;
+    }
 }
 
 static status add_rows(struct grouping *grouping) {
     const struct snapshot *snapshot = grouping->snapshot;
-    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
-        const struct row *row = rows.row;
-        uint32_t slot = known_slot(grouping, row) - 1;
-        if (unlikely(slot == UINT32_MAX)) {
-            status result = grouping_find_row_slow(grouping, row, &slot);
+    const struct row *last = NULL;
+    uint32_t group = 0;
+    for (size_t i = 0; i < snapshot->row_count; i++) {
+        const struct row *row = snapshot_row(snapshot, i);
+        if (last == NULL || !same_key(grouping, row, last)) {
+            status result = grouping_find_row(grouping, row, &group);
             if (result != STATUS_OK)
                 return result;
         }
-        grouping_add(grouping, slot, row_bytes(snapshot, row), row->count);
+        last = row;
+        grouping_add(grouping, group, row_bytes(snapshot, row), row->count);
     }
     return STATUS_OK;
 }
@@ -34,7 +40,7 @@ status groups_new(struct snapshot *snapshot, size_t count, struct groups *groups
             return STATUS_NOMEM;
     }
     groups->bytes = count * sizeof *groups->items;
-    groups->count = count;
+    groups->count = groups->all = count;
     groups->snapshot = snapshot;
     snapshot_retain(snapshot);
     return STATUS_OK;
@@ -50,10 +56,9 @@ status groupby_unsorted(struct snapshot *snapshot, enum key key, bool cumulative
     if (result == STATUS_OK)
         result = cumulative ? grouping_add_cumulative(&grouping) : add_rows(&grouping);
     if (result == STATUS_OK)
-        result = groups_new(snapshot, grouping.count, groups);
-    for (uint32_t i = 0; result == STATUS_OK && i < grouping.count; i++)
-        groups->items[i] = grouping_slot(&grouping, i)->group;
-    grouping_fini(&grouping);
+        grouping_end(&grouping, groups);
+    else
+        grouping_fini(&grouping);
     return result;
 }
 
@@ -65,49 +70,44 @@ struct sorting {
 };
 
 /* Two groups of equal size. */
-static int order_groups(const void *owner, uint64_t a, uint64_t b) {
+static int order_groups(const void *owner, uint64_t a_index, uint64_t b_index) {
     const struct sorting *sorting = owner;
     const struct snapshot *snapshot = sorting->groups->snapshot;
-    const struct group *items = sorting->groups->items;
-    return group_order(snapshot, &items[a], snapshot, &items[b], sorting->key);
+    const struct group *a = &sorting->groups->items[a_index], *b = &sorting->groups->items[b_index];
+    if (a->count != b->count)
+        return a->count < b->count ? 1 : -1;
+    if (sorting->key == KEY_TRACEBACK)
+        return 0; /* in their order already */
+    return group_key_order(snapshot, a, snapshot, b, sorting->key);
 }
 
-static void find_order(const struct groups *groups, enum key key, struct sort_item *items) {
-    size_t count = groups->count;
-    struct sort_item *spare = items + count;
-    if (key != KEY_TRACEBACK) {
+/* Puts the first `most` groups in order, and gives up the others. */
+static status sort_groups(struct groups *groups, enum key key, size_t most) {
+    struct vmem *account = groups->snapshot->account;
+    size_t count = groups->count, item_bytes = 2 * count * sizeof(struct sort_item);
+    size_t kept = most < count ? most : count, bytes = (kept + 1) * sizeof(struct group);
+    struct sort_item *items = vmem_map(account, item_bytes);
+    struct group *sorted = vmem_map(account, bytes);
+    status result = items == NULL || sorted == NULL ? STATUS_NOMEM : STATUS_OK;
+    if (result == STATUS_OK) {
         for (size_t i = 0; i < count; i++)
             items[i] = (struct sort_item){groups->items[i].size, i};
-        sort_items(items, spare, count, order_groups, &(struct sorting){groups, key});
-        return;
-    }
-    /* tracebacks are in their order already */
-    for (size_t i = 0; i < count; i++)
-        items[i] = (struct sort_item){groups->items[i].count, i};
-    sort_items(items, spare, count, NULL, NULL);
-    for (size_t i = 0; i < count; i++)
-        items[i].rank = groups->items[items[i].index].size;
-    sort_items(items, spare, count, NULL, NULL);
-}
-
-static status sort_groups(struct groups *groups, enum key key) {
-    struct vmem *account = groups->snapshot->account;
-    size_t item_bytes = 2 * groups->count * sizeof(struct sort_item);
-    struct sort_item *items = vmem_map(account, item_bytes);
-    struct group *sorted = vmem_map(account, groups->bytes);
-    status result = items == NULL || sorted == NULL ? STATUS_NOMEM : STATUS_OK;
-    if (result == STATUS_OK)
-        find_order(groups, key, items);
-    for (size_t i = 0; result == STATUS_OK && i < groups->count; i++)
-        sorted[i] = groups->items[items[i].index];
-    vmem_unmap(account, items, item_bytes);
-    vmem_unmap(account, result == STATUS_OK ? groups->items : sorted, groups->bytes);
-    if (result == STATUS_OK)
+        sort_top(items, items + count, count, kept, order_groups, &(struct sorting){groups, key});
+        for (size_t i = 0; i < kept; i++)
+            sorted[i] = groups->items[items[i].index];
+        vmem_unmap(account, groups->items, groups->bytes);
         groups->items = sorted;
+        groups->bytes = bytes;
+        groups->count = kept;
+    } else {
+        vmem_unmap(account, sorted, bytes);
+    }
+    vmem_unmap(account, items, item_bytes);
     return result;
 }
 
-status groupby(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups) {
+status groupby_top(struct snapshot *snapshot, enum key key, bool cumulative, size_t most,
+                   struct groups *groups) {
     memset(groups, 0, sizeof *groups);
     if (key == KEY_TRACEBACK && cumulative)
         return STATUS_INVALID;
@@ -115,10 +115,14 @@ status groupby(struct snapshot *snapshot, enum key key, bool cumulative, struct 
                                          : groupby_unsorted(snapshot, key, cumulative, groups);
     if (result != STATUS_OK || groups->count == 0)
         return result;
-    result = sort_groups(groups, key);
+    result = sort_groups(groups, key, most);
     if (result != STATUS_OK)
         groups_fini(groups);
     return result;
+}
+
+status groupby(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups) {
+    return groupby_top(snapshot, key, cumulative, SIZE_MAX, groups);
 }
 
 void groups_fini(struct groups *groups) {

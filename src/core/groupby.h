@@ -44,10 +44,14 @@ struct groups {
     struct snapshot *snapshot; /* owned reference: the ids in the groups are its */
     struct group *items;       /* owned; NULL where there are none */
     size_t count;
+    size_t all;   /* keys that there are: as many, or more where only the first ones were asked for */
     size_t bytes; /* mapped, of snapshot->account */
 };
 
 nodiscard status groupby(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups);
+/* The first `most` of them only, which costs no sorting of the others. */
+nodiscard status groupby_top(struct snapshot *snapshot, enum key key, bool cumulative, size_t most,
+                             struct groups *groups);
 void groups_fini(struct groups *groups); /* also of zeroed groups */
 
 /* Traceback (or domain) alone, by content, descending: negative where `a` comes first. */

@@ -1,99 +1,154 @@
-/* grouping: finding the group of a row (grouping.h), and going over the rows once. One thread. */
+/* grouping: finding the group of a row (grouping.h). One thread. */
 #include "grouping.h"
+#include "sort.h"
 
 #include <string.h>
 
-#define LEAST_REGION ((size_t)1 << 20)
-#define NO_FRAMES UINT64_MAX /* as a key: no site has it, string ids are far smaller */
+/* --- sites with equal keys --- */
 
-static uint64_t hash_of(const void *owner, uint32_t id) {
-    const struct grouping *grouping = owner;
-    return hash_mix(hash_mix(grouping_slot(grouping, id - 1)->key ^ grouping->seed));
+static uint64_t key_of(const struct grouping *grouping, uint32_t site_id) {
+    const struct site *site = site_get(grouping->paths, site_id);
+    uint64_t key = (uint64_t)site->file << 32;
+    if (grouping->key == KEY_FILENAME)
+        return key;
+    return key | (grouping->key == KEY_LINENO ? site->line : site->function);
+}
+
+/* Fills `like`; how many keys there are. */
+static status sort_sites(struct grouping *grouping, size_t *keys) {
+    size_t count = grouping->site_count, bytes = 2 * count * sizeof(struct sort_item);
+    struct sort_item *items = vmem_map(grouping->snapshot->account, bytes);
+    if (items == NULL)
+        return STATUS_NOMEM;
+    for (uint32_t site = 0; site < count; site++)
+        items[site] = (struct sort_item){key_of(grouping, site), site};
+    sort_items(items, items + count, count, NULL, NULL);
+    for (size_t i = 0, first = 0; i < count; i++) {
+        if (i == 0 || items[i].rank != items[first].rank) {
+            first = i;
+            ++*keys;
+        }
+        grouping->like[items[i].index] = (uint32_t)items[first].index;
+    }
+    vmem_unmap(grouping->snapshot->account, items, bytes);
+    return STATUS_OK;
+}
+
+/* --- life --- */
+
+static bool has_sites(enum key key) { return key != KEY_DOMAIN && key != KEY_PROCESS; }
+
+static status init_sites(struct grouping *grouping, size_t *keys) {
+    size_t bytes = grouping->site_count * sizeof(uint32_t);
+    grouping->like = vmem_map(grouping->snapshot->account, bytes);
+    grouping->known = vmem_map(grouping->snapshot->account, bytes);
+    return grouping->like == NULL || grouping->known == NULL ? STATUS_NOMEM : sort_sites(grouping, keys);
 }
 
 status grouping_init(struct grouping *grouping, struct snapshot *snapshot, enum key key) {
-    struct vmem *account = snapshot->account;
+    size_t most = 0;
     memset(grouping, 0, sizeof *grouping);
     grouping->snapshot = snapshot;
     grouping->paths = snapshot->paths;
     grouping->key = key;
-    grouping->ends = callpaths_ends(snapshot->paths);
-    grouping->known_bytes = grouping->ends.sites * sizeof *grouping->known;
-    /* No more groups than sites or rows. */
-    size_t most = (snapshot->row_count + grouping->ends.sites) * sizeof(struct slot) + LEAST_REGION;
-    status result = region_init(&grouping->slots, account, most);
+    grouping->site_count = callpaths_ends(snapshot->paths).sites;
+    status result = has_sites(key) ? init_sites(grouping, &most)
+                                   : idtable_init(&grouping->index, snapshot->account);
     if (result == STATUS_OK)
-        result = idtable_init(&grouping->index, account);
-    if (result == STATUS_OK) {
-        grouping->known = vmem_map(account, grouping->known_bytes);
-        result = grouping->known == NULL ? STATUS_NOMEM : STATUS_OK;
-    }
+        result = groups_new(snapshot, has_sites(key) ? most + 1 : snapshot->row_count, &grouping->groups);
+    grouping->groups.count = 0;
     if (result != STATUS_OK)
         grouping_fini(grouping);
-    else /* tables lie elsewhere in every run, so no file can aim at one chain of the index */
-        grouping->seed = hash_mix((uintptr_t)grouping->known) ^ hash_mix((uintptr_t)grouping->slots.base);
     return result;
+}
+
+static void free_tables(struct grouping *grouping) {
+    size_t bytes = grouping->site_count * sizeof(uint32_t);
+    vmem_unmap(grouping->snapshot->account, grouping->like, bytes);
+    vmem_unmap(grouping->snapshot->account, grouping->known, bytes);
+    idtable_fini(&grouping->index);
+    memset(grouping, 0, sizeof *grouping);
+}
+
+void grouping_end(struct grouping *grouping, struct groups *groups) {
+    *groups = grouping->groups;
+    groups->all = groups->count;
+    groups->bytes = vmem_trim(groups->snapshot->account, groups->items, groups->bytes,
+                              groups->count * sizeof *groups->items);
+    free_tables(grouping);
 }
 
 void grouping_fini(struct grouping *grouping) {
     if (grouping->snapshot == NULL)
         return;
-    vmem_unmap(grouping->snapshot->account, grouping->known, grouping->known_bytes);
-    region_fini(&grouping->slots);
-    idtable_fini(&grouping->index);
-    memset(grouping, 0, sizeof *grouping);
+    groups_fini(&grouping->groups);
+    free_tables(grouping);
 }
 
-/* The slot that has this key; a new one with `fresh` if there is none. */
-static status find(struct grouping *grouping, uint64_t key, const struct group *fresh, uint32_t *slot) {
-    struct idtable *index = &grouping->index;
-    status result = idtable_reserve(index, hash_of, grouping);
-    if (result != STATUS_OK)
-        return result;
-    size_t at = idtable_first(index, hash_mix(hash_mix(key ^ grouping->seed)));
-    for (uint32_t id; (id = index->slots[at]) != 0; at = idtable_next(index, at)) {
-        if (grouping_slot(grouping, id - 1)->key == key) {
-            *slot = id - 1;
-            return STATUS_OK;
-        }
-    }
-    result = region_grow(&grouping->slots, ((size_t)grouping->count + 1) * sizeof(struct slot));
-    if (result != STATUS_OK)
-        return result;
-    *slot = grouping->count++;
-    *grouping_slot(grouping, *slot) = (struct slot){*fresh, key};
-    idtable_put(index, at, grouping->count);
-    return STATUS_OK;
+/* --- finding --- */
+
+static uint32_t add_group(struct grouping *grouping, const struct group *fresh) {
+    grouping->groups.items[grouping->groups.count] = *fresh;
+    return (uint32_t)grouping->groups.count++;
 }
 
-status grouping_find_site_slow(struct grouping *grouping, uint32_t site_id, uint32_t *slot) {
+uint32_t grouping_new_site(struct grouping *grouping, uint32_t site_id) {
     const struct site *site = site_get(grouping->paths, site_id);
     struct group fresh = {.file = site->file, .frames = 1};
-    uint64_t key = (uint64_t)site->file << 32;
     if (grouping->key != KEY_FILENAME) {
         fresh.line = site->line;
         fresh.function = site->function;
-        key |= grouping->key == KEY_LINENO ? site->line : site->function;
     }
-    status result = find(grouping, key, &fresh, slot);
-    if (result == STATUS_OK)
-        grouping->known[site_id] = *slot + 1;
-    return result;
+    uint32_t group = add_group(grouping, &fresh);
+    grouping->known[grouping->like[site_id]] = group + 1;
+    return group;
 }
 
-static status find_no_frames(struct grouping *grouping, uint32_t *slot) {
-    status result = find(grouping, NO_FRAMES, &(struct group){0}, slot);
-    if (result == STATUS_OK)
-        grouping->no_frames = *slot + 1;
-    return result;
+static uint32_t number_of(const struct grouping *grouping, const struct group *group) {
+    return grouping->key == KEY_DOMAIN ? group->domain : group->file;
 }
 
-status grouping_find_row_slow(struct grouping *grouping, const struct row *row, uint32_t *slot) {
-    if (grouping->key == KEY_DOMAIN)
-        return find(grouping, row->domain, &(struct group){.domain = row->domain}, slot);
+/* Tables lie elsewhere in every run, so no file can aim at one chain of the index. */
+static uint64_t hash_number(const struct grouping *grouping, uint32_t number) {
+    return hash_mix(hash_mix(number ^ (uintptr_t)grouping->groups.items));
+}
+
+static uint64_t hash_of(const void *owner, uint32_t id) {
+    const struct grouping *grouping = owner;
+    return hash_number(grouping, number_of(grouping, &grouping->groups.items[id - 1]));
+}
+
+/* By domain or process. */
+static status find_number(struct grouping *grouping, uint32_t number, uint32_t *group) {
+    struct idtable *index = &grouping->index;
+    struct group fresh = {.domain = number};
+    status result = idtable_reserve(index, hash_of, grouping);
+    if (result != STATUS_OK)
+        return result;
+    size_t at = idtable_first(index, hash_number(grouping, number));
+    for (uint32_t id; (id = index->slots[at]) != 0; at = idtable_next(index, at)) {
+        *group = id - 1;
+        if (number_of(grouping, &grouping->groups.items[*group]) == number)
+            return STATUS_OK;
+    }
     if (grouping->key == KEY_PROCESS)
-        return find(grouping, row->process, &(struct group){.file = row->process, .frames = 1}, slot);
-    if (row->node == 0)
-        return find_no_frames(grouping, slot);
-    return grouping_find_site_slow(grouping, node_get(grouping->paths, row->node)->site, slot);
+        fresh = (struct group){.file = number, .frames = 1};
+    *group = add_group(grouping, &fresh);
+    idtable_put(index, at, *group + 1);
+    return STATUS_OK;
+}
+
+status grouping_find_row(struct grouping *grouping, const struct row *row, uint32_t *group) {
+    if (grouping->key == KEY_DOMAIN)
+        return find_number(grouping, row->domain, group);
+    if (grouping->key == KEY_PROCESS)
+        return find_number(grouping, row->process, group);
+    if (row->node != 0) {
+        *group = grouping_find_site(grouping, node_get(grouping->paths, row->node)->site);
+    } else {
+        if (grouping->no_frames == 0)
+            grouping->no_frames = add_group(grouping, &(struct group){0}) + 1;
+        *group = grouping->no_frames - 1;
+    }
+    return STATUS_OK;
 }

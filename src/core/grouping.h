@@ -1,54 +1,46 @@
 /* grouping: a group-by at work: the groups found so far, and how to find the one of a row. Tracebacks have a way of
  * their own (groupby_traceback).
  *
- *   known[site]    -> slot + 1              most look-ups end here: one load
- *   index (by key) -> slot + 1              sites seen for the first time
- *   slots: | group, key | group, key | ...  in the order of first appearance
+ *   like[site]    -> the first site with the same key: found by sorting all of them once
+ *   known[like]   -> group + 1
+ *   index         -> group + 1              domains and processes: few, and no sites
+ *   groups:       | group | group | ...     in the order of first appearance
  *
- * Owns its tables (vmem) until grouping_fini; borrows the snapshot. One thread. Fails with NOMEM or FULL:
- * then it is given up as a whole. Internal to groupby.
+ * Owns its tables and groups (vmem) until grouping_fini or grouping_end; borrows the snapshot. One thread. Fails with NOMEM
+ * or FULL: then it is given up as a whole. Internal to groupby.
  */
 #ifndef MEMTALLY_GROUPING_H
 #define MEMTALLY_GROUPING_H
 
 #include "groupby.h"
 
-struct slot {
-    struct group group;
-    uint64_t key; /* (file, line), (file, function), (file, 0), the domain, or the process */
-};
-
 struct grouping {
     struct snapshot *snapshot;     /* borrowed */
     const struct callpaths *paths; /* the snapshot's */
     enum key key;
-    struct path_ends ends;
-    struct region slots; /* struct slot */
-    uint32_t count;
+    struct groups groups; /* with room for all that may come */
     struct idtable index;
-    uint32_t *known; /* by site */
-    size_t known_bytes;
-    uint32_t no_frames; /* slot + 1 of the empty traceback; 0: not seen */
-    uint64_t seed;
+    uint32_t *like; /* by site; NULL by domain and process */
+    uint32_t *known;
+    size_t site_count;
+    uint32_t no_frames; /* group + 1 of the empty traceback; 0: not seen */
 };
 
 /* Any key but KEY_TRACEBACK. */
 nodiscard status grouping_init(struct grouping *grouping, struct snapshot *snapshot, enum key key);
+/* Hands the groups over. */
+void grouping_end(struct grouping *grouping, struct groups *groups);
 void grouping_fini(struct grouping *grouping); /* also of a zeroed one */
 
-/* The slot of the key that a site has; by file, line and function only. */
-nodiscard status grouping_find_site_slow(struct grouping *grouping, uint32_t site, uint32_t *slot);
-nodiscard static inline status grouping_find_site(struct grouping *grouping, uint32_t site, uint32_t *slot) {
-    *slot = grouping->known[site] - 1;
-    return likely(grouping->known[site] != 0) ? STATUS_OK : grouping_find_site_slow(grouping, site, slot);
+/* The group of the key that a site has; by file, line and function only. */
+uint32_t grouping_new_site(struct grouping *grouping, uint32_t site);
+static inline uint32_t grouping_find_site(struct grouping *grouping, uint32_t site) {
+    uint32_t known = grouping->known[grouping->like[site]];
+    return likely(known != 0) ? known - 1 : grouping_new_site(grouping, site);
 }
 
-/* The slot of a row's key, where `known` does not tell. */
-nodiscard status grouping_find_row_slow(struct grouping *grouping, const struct row *row, uint32_t *slot);
-
-static inline struct slot *grouping_slot(const struct grouping *grouping, uint32_t slot) {
-    return (struct slot *)grouping->slots.base + slot;
-}
+/* The group of a row's key. */
+nodiscard status grouping_find_row(struct grouping *grouping, const struct row *row, uint32_t *group);
 
 static inline uint64_t add_capped(uint64_t a, uint64_t b) {
     uint64_t sum;
@@ -60,8 +52,8 @@ static inline void group_add(struct group *group, uint64_t size, uint64_t count)
     group->count = add_capped(group->count, count);
 }
 
-static inline void grouping_add(struct grouping *grouping, uint32_t slot, uint64_t size, uint64_t count) {
-    group_add(&grouping_slot(grouping, slot)->group, size, count);
+static inline void grouping_add(struct grouping *grouping, uint32_t group, uint64_t size, uint64_t count) {
+    group_add(&grouping->groups.items[group], size, count);
 }
 
 /* Zeroed groups of a snapshot. */

@@ -1,40 +1,120 @@
 /* growth: see growth.h. One thread; the snapshots are only read. */
 #include "growth.h"
-#include "diff.h"
 #include "grouping.h"
 #include "sort.h"
 
 #include <string.h>
 
-/* The number of groups of the new side, which come in the same order each time. */
-static size_t count_of_new(const struct changes *changes) {
-    size_t count = 0;
-    for (size_t i = 0; i < changes->count; i++)
-        count += !changes->items[i].of_old;
+static uint64_t *sizes_of(struct growth *growth, size_t group) {
+    return growth->sizes + group * growth->series;
+}
+
+/* --- by traceback --- */
+
+static uint64_t hash_of(const void *owner, uint32_t id) {
+    return ((const struct prints *)owner)->items[id - 1].at[0]; /* as good as random */
+}
+
+static status put_prints(struct growth *growth, const struct fingerprints *all) {
+    struct prints *prints = &growth->prints;
+    for (uint32_t i = 0; i < growth->groups.count; i++) {
+        status result = idtable_reserve(&prints->index, hash_of, prints);
+        if (result != STATUS_OK)
+            return result;
+        prints->items[i] = fingerprint_of(all, growth->groups.items[i].node);
+        size_t slot = idtable_first(&prints->index, hash_of(prints, i + 1));
+        while (prints->index.slots[slot] != 0)
+            slot = idtable_next(&prints->index, slot);
+        idtable_put(&prints->index, slot, i + 1);
+    }
+    return STATUS_OK;
+}
+
+static status init_prints(struct growth *growth) {
+    const struct snapshot *last = growth->groups.snapshot;
+    struct prints *prints = &growth->prints;
+    struct fingerprints all;
+    prints->places = fingerprint_places_new();
+    prints->bytes = (growth->groups.count + 1) * sizeof *prints->items;
+    prints->items = vmem_map(last->account, prints->bytes);
+    status result = prints->items == NULL ? STATUS_NOMEM : idtable_init(&prints->index, last->account);
+    if (result != STATUS_OK)
+        return result;
+    result = fingerprints_init(&all, last, last, prints->places);
+    if (result == STATUS_OK)
+        result = put_prints(growth, &all);
+    fingerprints_fini(&all);
+    return result;
+}
+
+/* The group with a fingerprint, or the count of them. */
+static size_t find_print(const struct prints *prints, const struct fingerprint *print, size_t count) {
+    size_t slot = idtable_first(&prints->index, print->at[0]);
+    for (uint32_t id; (id = prints->index.slots[slot]) != 0; slot = idtable_next(&prints->index, slot))
+        if (fingerprint_equal(&prints->items[id - 1], print))
+            return id - 1;
     return count;
 }
 
-static status reserve(struct growth *growth, struct snapshot *last, size_t groups) {
-    growth->size_bytes = groups * growth->series * sizeof *growth->sizes;
-    status result = groups_new(last, groups, &growth->groups);
-    if (result != STATUS_OK || groups == 0)
-        return result;
-    growth->sizes = vmem_map(last->account, growth->size_bytes);
-    return growth->sizes == NULL ? STATUS_NOMEM : STATUS_OK;
+static status note_tracebacks(struct growth *growth, struct snapshot *earlier, size_t at) {
+    struct fingerprints all;
+    status result = fingerprints_init(&all, earlier, growth->groups.snapshot, growth->prints.places);
+    for (size_t i = 0; i < earlier->row_count && result == STATUS_OK; i++) {
+        const struct row *row = snapshot_row(earlier, i);
+        struct fingerprint print = fingerprint_of(&all, row->node);
+        size_t group = find_print(&growth->prints, &print, growth->groups.count);
+        if (group == growth->groups.count)
+            continue;
+        uint64_t *size = &sizes_of(growth, group)[at];
+        *size = add_capped(*size, row_bytes(earlier, row));
+    }
+    fingerprints_fini(&all);
+    return result;
 }
 
-/* Notes the last snapshot's sizes and those of the one that it was compared with. */
-static void note(struct growth *growth, const struct changes *changes, size_t which) {
-    size_t group = 0;
-    for (size_t i = 0; i < changes->count; i++) {
-        const struct change *change = &changes->items[i];
-        if (change->of_old)
-            continue;
-        growth->groups.items[group] = change->group;
-        growth->sizes[group * growth->series + which] = change->group.size - (uint64_t)change->size_diff;
-        growth->sizes[group * growth->series + growth->series - 1] = change->group.size;
-        group++;
+/* --- by other keys --- */
+
+static status note_groups(struct growth *growth, struct snapshot *earlier, size_t at) {
+    struct keysearch search = {.index = NULL};
+    struct groups groups;
+    status result = groupby_unsorted(earlier, growth->key, growth->cumulative, &groups);
+    if (result == STATUS_OK)
+        result = keysearch_init(&search, &growth->keys, earlier);
+    for (size_t i = 0; i < groups.count && result == STATUS_OK; i++) {
+        size_t group = keysearch_find(&search, &groups.items[i]);
+        if (group < growth->groups.count)
+            sizes_of(growth, group)[at] = groups.items[i].size;
     }
+    keysearch_fini(&search);
+    groups_fini(&groups);
+    return result;
+}
+
+/* --- the series --- */
+
+status growth_init(struct growth *growth, struct snapshot *last, size_t series, enum key key,
+                   bool cumulative) {
+    *growth = (struct growth){.key = key, .cumulative = cumulative, .series = series};
+    assert(series >= 2);
+    if (key == KEY_TRACEBACK && cumulative)
+        return STATUS_INVALID;
+    status result = key == KEY_TRACEBACK ? groupby_traceback(last, &growth->groups)
+                                         : groupby_unsorted(last, key, cumulative, &growth->groups);
+    if (result != STATUS_OK)
+        return result;
+    growth->size_bytes = (growth->groups.count * series + 1) * sizeof *growth->sizes;
+    growth->sizes = vmem_map(last->account, growth->size_bytes);
+    if (growth->sizes == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i < growth->groups.count; i++)
+        sizes_of(growth, i)[series - 1] = growth->groups.items[i].size;
+    return key == KEY_TRACEBACK ? init_prints(growth) : keyindex_init(&growth->keys, &growth->groups, key);
+}
+
+status growth_note(struct growth *growth, struct snapshot *earlier, size_t at) {
+    assert(at + 1 < growth->series);
+    return growth->key == KEY_TRACEBACK ? note_tracebacks(growth, earlier, at)
+                                        : note_groups(growth, earlier, at);
 }
 
 static bool grows(const uint64_t *sizes, size_t series) {
@@ -45,6 +125,11 @@ static bool grows(const uint64_t *sizes, size_t series) {
     return true;
 }
 
+static uint64_t growth_of(const struct growth *growth, size_t group) {
+    const uint64_t *sizes = growth_sizes(growth, group);
+    return sizes[growth->series - 1] - sizes[0];
+}
+
 /* Moves what grows to the front. */
 static void keep_growing(struct growth *growth) {
     size_t kept = 0;
@@ -52,83 +137,74 @@ static void keep_growing(struct growth *growth) {
         const uint64_t *sizes = growth_sizes(growth, i);
         if (!grows(sizes, growth->series))
             continue;
+        growth->bytes += growth_of(growth, i);
         growth->groups.items[kept] = growth->groups.items[i];
-        memmove(growth->sizes + kept * growth->series, sizes, growth->series * sizeof *sizes);
+        memmove(sizes_of(growth, kept), sizes, growth->series * sizeof *sizes);
         kept++;
     }
-    growth->groups.count = kept;
+    growth->groups.count = growth->groups.all = kept;
 }
-
-struct sorting {
-    const struct groups *groups;
-    enum key key;
-};
 
 /* Two groups of equal growth. */
-static int order_groups(const void *owner, uint64_t a, uint64_t b) {
-    const struct sorting *sorting = owner;
-    const struct groups *groups = sorting->groups;
-    return group_order(groups->snapshot, &groups->items[a], groups->snapshot, &groups->items[b],
-                       sorting->key);
+static int order_groups(const void *owner, uint64_t a_index, uint64_t b_index) {
+    const struct growth *growth = owner;
+    const struct snapshot *last = growth->groups.snapshot;
+    const struct group *a = &growth->groups.items[a_index], *b = &growth->groups.items[b_index];
+    if (growth->key != KEY_TRACEBACK)
+        return group_order(last, a, last, b, growth->key);
+    if (a->size != b->size) /* tracebacks are in their order already */
+        return a->size < b->size ? 1 : -1;
+    return a->count == b->count ? 0 : a->count < b->count ? 1 : -1;
 }
 
-static status sort_growing(struct growth *growth, enum key key) {
-    struct groups sorted = {0}, *groups = &growth->groups;
-    struct vmem *account = groups->snapshot->account;
-    size_t count = groups->count, item_bytes = 2 * count * sizeof(struct sort_item);
+/* The first `most`, in order, take the place of all. */
+static void put_first(struct growth *growth, struct groups *sorted, uint64_t *sizes,
+                      const struct sort_item *items) {
+    struct groups *groups = &growth->groups;
+    size_t each = growth->series * sizeof *sizes;
+    sorted->all = groups->count;
+    for (size_t i = 0; i < sorted->count; i++) {
+        sorted->items[i] = groups->items[items[i].index];
+        memcpy(sizes + i * growth->series, growth_sizes(growth, items[i].index), each);
+    }
+    vmem_unmap(groups->snapshot->account, growth->sizes, growth->size_bytes);
+    groups_fini(groups);
+    *groups = *sorted;
+    growth->sizes = sizes;
+    growth->size_bytes = (sorted->count * growth->series + 1) * sizeof *sizes;
+}
+
+status growth_sort(struct growth *growth, size_t most) {
+    struct vmem *account = growth->groups.snapshot->account;
+    struct groups sorted = {0};
+    keep_growing(growth);
+    size_t count = growth->groups.count, item_bytes = (2 * count + 1) * sizeof(struct sort_item);
+    size_t kept = most < count ? most : count;
+    size_t bytes = (kept * growth->series + 1) * sizeof *growth->sizes;
     struct sort_item *items = vmem_map(account, item_bytes);
-    uint64_t *sizes = vmem_map(account, growth->size_bytes);
+    uint64_t *sizes = vmem_map(account, bytes);
     status result = items == NULL || sizes == NULL ? STATUS_NOMEM
-                                                   : groups_new(groups->snapshot, count, &sorted);
+                                                   : groups_new(growth->groups.snapshot, kept, &sorted);
     if (result == STATUS_OK) {
         for (size_t i = 0; i < count; i++)
-            items[i] = (struct sort_item){
-                growth_sizes(growth, i)[growth->series - 1] - growth_sizes(growth, i)[0], i};
-        sort_items(items, items + count, count, order_groups, &(struct sorting){groups, key});
-        for (size_t i = 0; i < count; i++) {
-            sorted.items[i] = groups->items[items[i].index];
-            memcpy(sizes + i * growth->series, growth_sizes(growth, items[i].index),
-                   growth->series * sizeof *sizes);
-        }
-        groups_fini(groups);
-        *groups = sorted;
+            items[i] = (struct sort_item){growth_of(growth, i), i};
+        sort_top(items, items + count, count, kept, order_groups, growth);
+        put_first(growth, &sorted, sizes, items);
+    } else {
+        vmem_unmap(account, sizes, bytes);
     }
     vmem_unmap(account, items, item_bytes);
-    vmem_unmap(account, result == STATUS_OK ? growth->sizes : sizes, growth->size_bytes);
-    if (result == STATUS_OK)
-        growth->sizes = sizes;
-    return result;
-}
-
-status growth_init(struct growth *growth, struct snapshot *const *series, size_t count, enum key key,
-                   bool cumulative) {
-    struct snapshot *last = series[count - 1];
-    status result = STATUS_OK;
-    *growth = (struct growth){.series = count};
-    assert(count >= 2);
-    for (size_t i = 0; i + 1 < count && result == STATUS_OK; i++) {
-        struct changes changes;
-        result = diff_unsorted(last, series[i], key, cumulative, &changes);
-        if (result != STATUS_OK)
-            break;
-        if (i == 0)
-            result = reserve(growth, last, count_of_new(&changes));
-        if (result == STATUS_OK)
-            note(growth, &changes, i);
-        changes_fini(&changes);
-    }
-    if (result == STATUS_OK)
-        keep_growing(growth);
-    if (result == STATUS_OK && growth->groups.count > 0)
-        result = sort_growing(growth, key);
-    if (result != STATUS_OK)
-        growth_fini(growth);
     return result;
 }
 
 void growth_fini(struct growth *growth) {
-    if (growth->groups.snapshot != NULL)
-        vmem_unmap(growth->groups.snapshot->account, growth->sizes, growth->size_bytes);
+    if (growth->groups.snapshot != NULL) {
+        struct vmem *account = growth->groups.snapshot->account;
+        vmem_unmap(account, growth->sizes, growth->size_bytes);
+        vmem_unmap(account, growth->prints.items, growth->prints.bytes);
+        idtable_fini(&growth->prints.index);
+        keyindex_fini(&growth->keys);
+    }
     groups_fini(&growth->groups);
     memset(growth, 0, sizeof *growth);
 }

@@ -37,6 +37,8 @@ status namemap_init(struct namemap *map, struct vmem *account, struct callpaths 
         return STATUS_NOMEM;
     map->known_bytes = bytes;
     status result = idtable_init(&map->index, account);
+    if (result == STATUS_OK)
+        result = idset_init(&map->offered, account, callpaths_ends(to).strings);
     if (result != STATUS_OK)
         namemap_fini(map);
     return result;
@@ -45,21 +47,22 @@ status namemap_init(struct namemap *map, struct vmem *account, struct callpaths 
 void namemap_fini(struct namemap *map) {
     vmem_unmap(map->account, map->known, map->known_bytes);
     idtable_fini(&map->index);
+    if (map->offered.words != NULL)
+        idset_fini(&map->offered);
     memset(map, 0, sizeof *map);
 }
 
 status namemap_offer(struct namemap *map, uint32_t to) {
-    if (map->from == map->to || to == 0) /* 0 is "" everywhere */
+    if (map->from == map->to || to == 0 || idset_has(&map->offered, to)) /* 0 is "" everywhere */
         return STATUS_OK;
     status result = idtable_reserve(&map->index, hash_of, map);
     if (result != STATUS_OK)
         return result;
     size_t slot = idtable_first(&map->index, hash_of(map, to));
-    for (; map->index.slots[slot] != 0; slot = idtable_next(&map->index, slot)) {
-        if (map->index.slots[slot] == to)
-            return STATUS_OK;
-    }
+    while (map->index.slots[slot] != 0)
+        slot = idtable_next(&map->index, slot);
     idtable_put(&map->index, slot, to);
+    idset_add(&map->offered, to);
     return STATUS_OK;
 }
 

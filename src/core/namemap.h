@@ -18,6 +18,7 @@ struct namemap {
     const struct callpaths *from, *to; /* borrowed */
     struct vmem *account;
     struct idtable index; /* string ids of `to` */
+    struct idset offered; /* the same */
     uint32_t *known;      /* by string id of `from`: 0 not asked yet, NAME_MISSING, or id in `to` + 1 */
     size_t known_bytes;
 };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -122,6 +123,16 @@ void platform_keep_small_pages(void *start, size_t bytes) {
 void platform_release(void *start, size_t bytes) {
     int saved = errno;
     munmap(start, bytes);
+    errno = saved;
+}
+
+void platform_random(void *bytes, size_t length) {
+    int saved = errno;
+    if (getentropy(bytes, length) != 0) {
+        uint64_t number = (uintptr_t)bytes ^ (uint64_t)getpid() << 32; /* where the stack is differs */
+        for (size_t i = 0; i < length; i++)
+            ((unsigned char *)bytes)[i] = (unsigned char)((number = hash_mix(number + i + 1)) >> 24);
+    }
     errno = saved;
 }
 

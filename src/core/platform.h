@@ -1,4 +1,4 @@
-/* platform: the only file that asks the operating system for anything: memory and locks.
+/* platform: the only file that asks the operating system for anything: memory, locks, chance.
  *
  * Ownership: whoever reserves or maps gives back with the same size. Threads: any. Errors: NULL or false; errno is
  * left as found, because these calls happen inside allocator hooks. Tests replace platform_place, _extend, _reserve and
@@ -37,6 +37,9 @@ void platform_keep_small_pages(void *start, size_t bytes);
 
 /* Gives addresses and the memory behind them back. */
 void platform_release(void *start, size_t bytes);
+
+/* Bytes that nobody can foresee; at most 256. Where the system has none, such as differ from run to run. */
+void platform_random(void *bytes, size_t length);
 
 /* What this thread wrote before, every other thread sees once it sees something that is written afterwards, although that
  * thread only reads, one after the other, with no barrier of its own. For what hot paths find through a pointer to a

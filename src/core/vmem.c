@@ -77,6 +77,15 @@ static char *reserve(size_t *size) {
     return base;
 }
 
+size_t vmem_trim(struct vmem *account, void *start, size_t bytes, size_t used) {
+    size_t size = whole_pages(bytes), kept = whole_pages(used > 0 ? used : 1);
+    if (start == NULL || kept >= size)
+        return bytes;
+    vmem_uncount(account, size - kept);
+    platform_release((char *)start + kept, size - kept);
+    return kept;
+}
+
 status region_init(struct region *region, struct vmem *account, size_t most) {
     size_t size = whole_pages(most);
     memset(region, 0, sizeof *region);

@@ -33,6 +33,8 @@ struct region {
 /* `bytes` is rounded up to pages. NULL where the system has no memory. */
 nodiscard void *vmem_map(struct vmem *account, size_t bytes);
 void vmem_unmap(struct vmem *account, void *start, size_t bytes); /* start may be NULL */
+/* Gives back what lies behind the first `used` bytes; how many are left. */
+size_t vmem_trim(struct vmem *account, void *start, size_t bytes, size_t used);
 size_t vmem_bytes(const struct vmem *account);
 
 /* A large, thinly used table: not in huge pages, and not counted: its owner counts what it has touched. */

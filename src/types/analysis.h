@@ -16,6 +16,7 @@ struct operand {
 };
 int operand_init(struct state *state, struct operand *self, PyObject *snapshot); /* of a zeroed one; 0, -1 */
 void operand_fini(struct operand *self);
+int operand_to_raw(struct operand *self); /* makes `raw`, where there are columns; 0, -1 */
 
 /* --- unpickle.c: snapshots that the standard module dumped --- */
 
@@ -45,6 +46,12 @@ extern const char export_doc[], block_sizes_doc[];
 
 PyObject *snapshot_growing(PyObject *self, PyObject *args);
 extern const char growing_doc[];
+
+/* --- largest.c: for `memtally top` and `memtally diff` --- */
+
+PyObject *snapshot_largest(PyObject *self, PyObject *args);
+PyObject *snapshot_changed(PyObject *self, PyObject *args);
+extern const char largest_doc[], changed_doc[];
 
 /* --- calltable.c: the call trees of several snapshots as columns --- */
 

@@ -6,56 +6,47 @@
 
 #include "../core/growth.h"
 
-/* The snapshots in their order; each owned, as operand_init leaves it. */
-struct series {
-    struct operand *operands; /* owned (PyMem) */
-    struct snapshot **columns;
-    Py_ssize_t count;
-};
-
-static void series_fini(struct series *series) {
-    for (Py_ssize_t i = 0; series->operands != NULL && i < series->count; i++)
-        operand_fini(&series->operands[i]);
-    PyMem_Free(series->operands);
-    PyMem_Free(series->columns);
-}
-
-static int series_add(struct state *state, struct series *series, Py_ssize_t at, PyObject *snapshot) {
-    struct operand *operand = &series->operands[at];
+/* One earlier snapshot, which nobody else may hold: it is gone before the next one comes. */
+static int note_one(struct state *state, struct growth *growth, PyObject *snapshot, Py_ssize_t at) {
+    struct operand operand = {0};
+    status result;
     if (!PyObject_TypeCheck(snapshot, state->snapshot_type)) {
         PyErr_Format(PyExc_TypeError, "a series is of snapshots, not of %.200s", Py_TYPE(snapshot)->tp_name);
         return -1;
     }
-    if (operand_init(state, operand, snapshot) < 0)
+    if (operand_init(state, &operand, snapshot) < 0)
         return -1;
-    series->columns[at] = operand->columns;
-    if (operand->columns == NULL)
+    if (operand.columns == NULL) {
         PyErr_SetString(PyExc_ValueError, "these are traces that no blocks can have");
-    return operand->columns == NULL ? -1 : 0;
+        operand_fini(&operand);
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    result = growth_note(growth, operand.columns, (size_t)at);
+    Py_END_ALLOW_THREADS;
+    operand_fini(&operand);
+    if (result != STATUS_OK)
+        raise_status(result);
+    return result == STATUS_OK ? 0 : -1;
 }
 
-/* `earlier` (a list or tuple) and then `last`. */
-static int series_init(struct state *state, struct series *series, PyObject *earlier, PyObject *last) {
-    *series = (struct series){.count = PySequence_Fast_GET_SIZE(earlier) + 1};
-    series->operands = PyMem_Calloc((size_t)series->count, sizeof *series->operands);
-    series->columns = PyMem_Calloc((size_t)series->count, sizeof(struct snapshot *));
-    int result = 0;
-    if (series->operands == NULL || series->columns == NULL) {
-        PyErr_NoMemory();
-        result = -1;
+static int note_all(struct state *state, struct growth *growth, PyObject *earlier) {
+    PyObject *iterator = PyObject_GetIter(earlier), *snapshot;
+    Py_ssize_t at = 0, count = (Py_ssize_t)growth->series - 1;
+    while (iterator != NULL && at < count && (snapshot = PyIter_Next(iterator)) != NULL) {
+        int result = note_one(state, growth, snapshot, at++);
+        Py_DECREF(snapshot);
+        if (result < 0)
+            Py_CLEAR(iterator);
     }
-    for (Py_ssize_t i = 0; result == 0 && i + 1 < series->count; i++)
-        result = series_add(state, series, i, PySequence_Fast_GET_ITEM(earlier, i));
-    if (result == 0)
-        result = series_add(state, series, series->count - 1, last);
-    if (result < 0)
-        series_fini(series);
-    return result;
+    Py_XDECREF(iterator);
+    if (iterator != NULL && at < count && !PyErr_Occurred())
+        PyErr_Format(PyExc_ValueError, "%zd earlier snapshots were to come, and %zd did", count, at);
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 /* (Statistic, [bytes in each snapshot]) */
-static PyObject *row_of(struct state *state, struct names *names, const struct growth *growth, size_t i,
-                        enum key key) {
+static PyObject *row_of(struct state *state, struct names *names, const struct growth *growth, size_t i) {
     PyObject *sizes = PyList_New((Py_ssize_t)growth->series), *row = NULL;
     for (size_t k = 0; sizes != NULL && k < growth->series; k++) {
         PyObject *size = PyLong_FromUnsignedLongLong(growth_sizes(growth, i)[k]);
@@ -67,7 +58,7 @@ static PyObject *row_of(struct state *state, struct names *names, const struct g
     struct statistic *statistic = sizes == NULL
                                       ? NULL
                                       : statistic_lazy(state->statistic_type, names, &growth->groups.items[i],
-                                                       key, growth->groups.snapshot->limit);
+                                                       growth->key, growth->groups.snapshot->limit);
     if (statistic != NULL)
         row = PyTuple_Pack(2, statistic, sizes);
     Py_XDECREF((PyObject *)statistic);
@@ -75,64 +66,77 @@ static PyObject *row_of(struct state *state, struct names *names, const struct g
     return row;
 }
 
-static PyObject *answer_of(struct state *state, struct names *names, const struct growth *growth,
-                           enum key key, Py_ssize_t limit) {
-    size_t count = growth->groups.count, shown = limit > 0 && (size_t)limit < count ? (size_t)limit : count;
-    unsigned long long all = 0;
-    for (size_t i = 0; i < count; i++)
-        all += growth_sizes(growth, i)[growth->series - 1] - growth_sizes(growth, i)[0];
-    PyObject *rows = PyList_New((Py_ssize_t)shown);
-    for (size_t i = 0; rows != NULL && i < shown; i++) {
-        PyObject *row = row_of(state, names, growth, i, key);
+static PyObject *answer_of(struct state *state, struct names *names, const struct growth *growth) {
+    size_t count = growth->groups.count;
+    PyObject *rows = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; rows != NULL && i < count; i++) {
+        PyObject *row = row_of(state, names, growth, i);
         if (row == NULL)
             Py_CLEAR(rows);
         else
             PyList_SET_ITEM(rows, (Py_ssize_t)i, row);
     }
-    return rows == NULL ? NULL : Py_BuildValue("(nKN)", (Py_ssize_t)count, all, rows);
+    return rows == NULL ? NULL
+                        : Py_BuildValue("(nKN)", (Py_ssize_t)growth->groups.all,
+                                        (unsigned long long)growth->bytes, rows);
 }
 
-static PyObject *growing(struct state *state, const struct series *series, enum key key, bool cumulative,
-                         Py_ssize_t limit) {
-    struct names *names = series->operands[series->count - 1].names;
+/* What came last is here; the others come one at a time. */
+static PyObject *growing(struct state *state, const struct operand *last, PyObject *earlier,
+                         struct growth *growth, Py_ssize_t limit) {
+    status result;
+    if (note_all(state, growth, earlier) < 0)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS;
+    result = growth_sort(growth, limit > 0 ? (size_t)limit : SIZE_MAX);
+    Py_END_ALLOW_THREADS;
+    if (result == STATUS_OK)
+        return answer_of(state, last->names, growth);
+    raise_status(result);
+    return NULL;
+}
+
+static PyObject *begin(struct state *state, const struct operand *last, PyObject *earlier, Py_ssize_t count,
+                       enum key key, bool cumulative, Py_ssize_t limit) {
     struct growth growth;
+    PyObject *answer = NULL;
     status result;
     Py_BEGIN_ALLOW_THREADS;
-    result = growth_init(&growth, series->columns, (size_t)series->count, key, cumulative);
+    result = growth_init(&growth, last->columns, (size_t)count + 1, key, cumulative);
     Py_END_ALLOW_THREADS;
-    if (result != STATUS_OK) {
+    if (result == STATUS_OK)
+        answer = growing(state, last, earlier, &growth, limit);
+    else
         raise_status(result);
-        return NULL;
-    }
-    PyObject *answer = answer_of(state, names, &growth, key, limit);
     growth_fini(&growth);
     return answer;
 }
 
 PyObject *snapshot_growing(PyObject *self, PyObject *args) {
-    PyObject *earlier, *key_type, *items, *answer = NULL;
+    PyObject *earlier, *key_type, *answer = NULL;
     struct state *state = state_of(self);
-    struct series series;
-    Py_ssize_t limit;
+    struct operand last = {0};
+    Py_ssize_t count, limit;
     int cumulative;
     enum key key;
-    if (state == NULL || !PyArg_ParseTuple(args, "OOpn:_growing", &earlier, &key_type, &cumulative, &limit) ||
-        key_from_name(key_type, cumulative != 0, &key) < 0 ||
-        (items = PySequence_Fast(earlier, "earlier snapshots are a sequence")) == NULL)
+    if (state == NULL ||
+        !PyArg_ParseTuple(args, "OnOpn:_growing", &earlier, &count, &key_type, &cumulative, &limit) ||
+        key_from_name(key_type, cumulative != 0, &key) < 0 || operand_init(state, &last, self) < 0)
         return NULL;
-    if (PySequence_Fast_GET_SIZE(items) == 0)
+    if (count < 1)
         PyErr_SetString(PyExc_ValueError, "at least one earlier snapshot is needed");
-    else if (series_init(state, &series, items, self) == 0) {
-        answer = growing(state, &series, key, cumulative != 0, limit);
-        series_fini(&series);
-    }
-    Py_DECREF(items);
+    else if (last.columns == NULL)
+        PyErr_SetString(PyExc_ValueError, "these are traces that no blocks can have");
+    else
+        answer = begin(state, &last, earlier, count, key, cumulative != 0, limit);
+    operand_fini(&last);
     return answer;
 }
 
-const char growing_doc[] =
-    "_growing($self, earlier, key_type, cumulative, limit, /)\n--\n\n"
-    "What has more bytes in each snapshot than in the one before: of the earlier ones in their order, and "
-    "of\n"
-    "this one. A tuple: how many keys grow, the bytes by which they grew in all, and a list of\n"
-    "(Statistic, [bytes in each snapshot]), the largest growth first, at most limit of them (0: all).";
+const char growing_doc[] = "_growing($self, earlier, count, key_type, cumulative, limit, /)\n--\n\n"
+                           "What has more bytes in each snapshot than in the one before: of count earlier "
+                           "ones in their order, which an\n"
+                           "iterable gives one at a time, and of this one. A tuple: how many keys grow, the "
+                           "bytes by which they grew in all,\n"
+                           "and a list of (Statistic, [bytes in each snapshot]), the largest growth first, "
+                           "at most limit of them (0: all).";

@@ -98,11 +98,16 @@ PyObject *statistic_new(PyTypeObject *type, PyObject *traceback, PyObject *size,
                         PyObject *count, PyObject *count_diff);
 struct statistic *statistic_lazy(PyTypeObject *type, struct names *names, const struct group *group,
                                  enum key key, uint32_t limit);
-/* Lists. */
-PyObject *statistics_group(struct state *state, struct names *names, struct snapshot *columns, enum key key,
-                           bool cumulative);
-PyObject *statistics_compare(struct state *state, struct names *now_names, struct snapshot *now,
-                             struct names *old_names, struct snapshot *old, enum key key, bool cumulative);
+/* Lists; both operands have columns. */
+struct operand;
+PyObject *statistics_group(struct state *state, const struct operand *side, enum key key, bool cumulative);
+PyObject *statistics_compare(struct state *state, const struct operand *now, const struct operand *old,
+                             enum key key, bool cumulative);
+/* The first `most` of them, and how many there are in all; of the second what changed only. */
+PyObject *statistics_top(struct state *state, const struct operand *side, enum key key, bool cumulative,
+                         size_t most, size_t *all);
+PyObject *statistics_changed(struct state *state, const struct operand *now, const struct operand *old,
+                             enum key key, bool cumulative, size_t most, size_t *all);
 extern PyType_Spec statistic_spec, statistic_diff_spec;
 
 /* --- rows.c: rows as raw tuples --- */

@@ -97,8 +97,7 @@ int operand_init(struct state *state, struct operand *self, PyObject *snapshot) 
     return result;
 }
 
-/* From columns to raw traces. */
-static int side_to_raw(struct operand *self) {
+int operand_to_raw(struct operand *self) {
     if (self->raw == NULL)
         self->raw = rows_list(self->names, self->columns);
     return self->raw == NULL ? -1 : 0;
@@ -147,7 +146,7 @@ static PyObject *snapshot_statistics(PyObject *self, PyObject *args, PyObject *k
     struct state *state = state_of(self);
     struct operand side = {0};
     if (state != NULL && operand_init(state, &side, self) == 0)
-        result = side.columns != NULL ? statistics_group(state, side.names, side.columns, key, cumulative)
+        result = side.columns != NULL ? statistics_group(state, &side, key, cumulative)
                                       : plain_statistics(state, side.raw, key, cumulative);
     operand_fini(&side);
     return result;
@@ -156,8 +155,8 @@ static PyObject *snapshot_statistics(PyObject *self, PyObject *args, PyObject *k
 static PyObject *compare_sides(struct state *state, struct operand *now, struct operand *old, enum key key,
                                bool cumulative) {
     if (now->columns != NULL && old->columns != NULL)
-        return statistics_compare(state, now->names, now->columns, old->names, old->columns, key, cumulative);
-    if (side_to_raw(now) < 0 || side_to_raw(old) < 0)
+        return statistics_compare(state, now, old, key, cumulative);
+    if (operand_to_raw(now) < 0 || operand_to_raw(old) < 0)
         return NULL;
     return plain_compare(state, now->raw, old->raw, key, cumulative);
 }
@@ -460,6 +459,8 @@ static PyMethodDef snapshot_methods[] = {
     {"block_sizes", snapshot_block_sizes, METH_NOARGS, block_sizes_doc},
     {"_export", snapshot_export, METH_VARARGS, export_doc},
     {"_growing", snapshot_growing, METH_VARARGS, growing_doc},
+    {"_largest", snapshot_largest, METH_VARARGS, largest_doc},
+    {"_changed", snapshot_changed, METH_VARARGS, changed_doc},
     {"merge", snapshot_merge, METH_O | METH_CLASS, merge_doc},
     {"process", snapshot_process, METH_O, process_doc},
     {"to_tracemalloc", snapshot_to_tracemalloc, METH_NOARGS, to_tracemalloc_doc},

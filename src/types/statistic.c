@@ -72,20 +72,26 @@ static PyObject *list_of_groups(struct state *state, struct names *names, const 
     return list;
 }
 
-PyObject *statistics_group(struct state *state, struct names *names, struct snapshot *columns, enum key key,
-                           bool cumulative) {
+PyObject *statistics_top(struct state *state, const struct operand *side, enum key key, bool cumulative,
+                         size_t most, size_t *all) {
     PyObject *list = NULL;
     struct groups groups = {0};
     status result;
     Py_BEGIN_ALLOW_THREADS;
-    result = groupby(columns, key, cumulative, &groups);
+    result = groupby_top(side->columns, key, cumulative, most, &groups);
     Py_END_ALLOW_THREADS;
     if (result != STATUS_OK)
         raise_status(result);
     else
-        list = list_of_groups(state, names, &groups, key);
+        list = list_of_groups(state, side->names, &groups, key);
+    *all = groups.all;
     groups_fini(&groups);
     return list;
+}
+
+PyObject *statistics_group(struct state *state, const struct operand *side, enum key key, bool cumulative) {
+    size_t all;
+    return statistics_top(state, side, key, cumulative, SIZE_MAX, &all);
 }
 
 static PyObject *list_of_changes(struct state *state, struct names *now, struct names *old,
@@ -107,18 +113,35 @@ static PyObject *list_of_changes(struct state *state, struct names *now, struct 
     return list;
 }
 
-PyObject *statistics_compare(struct state *state, struct names *now_names, struct snapshot *now,
-                             struct names *old_names, struct snapshot *old, enum key key, bool cumulative) {
+PyObject *statistics_compare(struct state *state, const struct operand *now, const struct operand *old,
+                             enum key key, bool cumulative) {
     PyObject *list = NULL;
     struct changes changes = {0};
     status result;
     Py_BEGIN_ALLOW_THREADS;
-    result = diff(now, old, key, cumulative, &changes);
+    result = diff(now->columns, old->columns, key, cumulative, &changes);
     Py_END_ALLOW_THREADS;
     if (result != STATUS_OK)
         raise_status(result);
     else
-        list = list_of_changes(state, now_names, old_names, &changes, key);
+        list = list_of_changes(state, now->names, old->names, &changes, key);
+    changes_fini(&changes);
+    return list;
+}
+
+PyObject *statistics_changed(struct state *state, const struct operand *now, const struct operand *old,
+                             enum key key, bool cumulative, size_t most, size_t *all) {
+    PyObject *list = NULL;
+    struct changes changes = {0};
+    status result;
+    Py_BEGIN_ALLOW_THREADS;
+    result = diff_top(now->columns, old->columns, key, cumulative, most, &changes);
+    Py_END_ALLOW_THREADS;
+    if (result != STATUS_OK)
+        raise_status(result);
+    else
+        list = list_of_changes(state, now->names, old->names, &changes, key);
+    *all = changes.all;
     changes_fini(&changes);
     return list;
 }

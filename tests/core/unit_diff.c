@@ -72,6 +72,30 @@ static void assert_as_model(struct snapshot *now, struct snapshot *old, enum key
     free(stats.items);
 }
 
+/* The first few of what changed are those of all changes, less those that are none. */
+static void assert_first_few(struct snapshot *now, struct snapshot *old, enum key key, size_t most) {
+    struct changes all, few;
+    size_t changed = 0;
+    assert_int_equal(diff(now, old, key, false, &all), STATUS_OK);
+    assert_int_equal(diff_top(now, old, key, false, most, &few), STATUS_OK);
+    for (size_t i = 0; i < all.count; i++) {
+        const struct change *wanted = &all.items[i];
+        if (wanted->size_diff == 0 && wanted->count_diff == 0)
+            continue;
+        if (changed < few.count) {
+            const struct change *found = &few.items[changed];
+            assert_int_equal(found->of_old, wanted->of_old);
+            assert_int_equal(found->size_diff, wanted->size_diff);
+            assert_memory_equal(&found->group, &wanted->group, sizeof found->group);
+        }
+        changed++;
+    }
+    assert_int_equal(few.all, changed);
+    assert_int_equal(few.count, most < changed ? most : changed);
+    changes_fini(&all);
+    changes_fini(&few);
+}
+
 static void random_snapshots_compare_as_the_plain_way_does(void **state) {
     (void)state;
     uint64_t random = 3;
@@ -85,6 +109,7 @@ static void random_snapshots_compare_as_the_plain_way_does(void **state) {
                                               support_below(&random, 60), limit, (enum view)(round % 3));
         for (size_t i = 0; i < KEYS; i++) {
             assert_as_model(now, old, every_key[i], false);
+            assert_first_few(now, old, every_key[i], support_below(&random, 8));
             if (may_cumulate(every_key[i]))
                 assert_as_model(now, old, every_key[i], true);
         }

@@ -26,6 +26,14 @@ static void assert_as_model(struct snapshot *snapshot, enum key key, bool cumula
             assert_false(group_equal(snapshot, &groups.items[j], snapshot, &groups.items[i], key));
         }
     }
+    size_t most = groups.count / 3;
+    struct groups few;
+    assert_int_equal(groupby_top(snapshot, key, cumulative, most, &few), STATUS_OK);
+    assert_int_equal(few.all, groups.count);
+    assert_int_equal(few.count, most);
+    for (size_t i = 0; i < most; i++)
+        assert_memory_equal(&few.items[i], &groups.items[i], sizeof *few.items);
+    groups_fini(&few);
     groups_fini(&groups);
     free(stats.items);
 }
@@ -273,8 +281,31 @@ static void without_memory_grouping_says_so_and_keeps_nothing(void **state) {
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
+/* What each frame of each traceback takes part in must not cost a step each: that would be billions here. */
+static void a_long_chain_of_calls_under_a_smaller_limit_is_grouped_at_once(void **state) {
+    (void)state;
+    enum { CALLS = 100000, LIMIT = 50000, TURNS = 7 };
+    struct callpaths *paths = callpaths_new(&account);
+    struct snapshot *snapshot = snapshot_new(&account, paths, LIMIT, VIEW_LIVE);
+    struct groups groups;
+    uint32_t node = 0;
+    for (uint32_t depth = 1; depth <= CALLS; depth++) {
+        node = model_node(paths, node, "a.py", "f", 1 + depth % TURNS, depth);
+        assert_int_equal(snapshot_add(snapshot, &(struct row){.node = node, .size = 1, .count = 1}),
+                         STATUS_OK);
+    }
+    assert_int_equal(groupby(snapshot, KEY_TRACEBACK, false, &groups), STATUS_OK);
+    assert_int_equal(groups.count, LIMIT - 1 + TURNS); /* each length below the limit, and each turn at it */
+    assert_int_equal(groups.items[0].frames, LIMIT);
+    groups_fini(&groups);
+    snapshot_release(snapshot);
+    callpaths_release(paths);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_long_chain_of_calls_under_a_smaller_limit_is_grouped_at_once),
         cmocka_unit_test(random_snapshots_group_as_the_plain_way_does),
         cmocka_unit_test(a_recursive_function_counts_as_often_as_it_is_on_the_stack),
         cmocka_unit_test(frames_beyond_the_limit_do_not_count),

@@ -64,6 +64,15 @@ static void make_series(struct snapshot **series, size_t count, uint64_t *random
     callpaths_release(paths);
 }
 
+/* In any order: the last one comes first, the others as they come. */
+static status grow(struct growth *growth, struct snapshot *const *series, size_t count, enum key key,
+                   bool cumulative, size_t most) {
+    status result = growth_init(growth, series[count - 1], count, key, cumulative);
+    for (size_t i = count - 1; i-- > 0 && result == STATUS_OK;)
+        result = growth_note(growth, series[i], i);
+    return result == STATUS_OK ? growth_sort(growth, most) : result;
+}
+
 static void what_grows_is_what_a_plain_search_finds(void **state) {
     (void)state;
     static const enum key keys[] = {KEY_FILENAME,  KEY_LINENO, KEY_FUNCTION,
@@ -78,7 +87,7 @@ static void what_grows_is_what_a_plain_search_finds(void **state) {
         struct groups all[SERIES];
         struct growth growth;
         make_series(series, count, &random, round % 3 == 0);
-        assert_int_equal(growth_init(&growth, series, count, key, cumulative), STATUS_OK);
+        assert_int_equal(grow(&growth, series, count, key, cumulative, SIZE_MAX), STATUS_OK);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(groupby(series[i], key, cumulative, &all[i]), STATUS_OK);
             snapshot_release(series[i]); /* the groups keep it */
@@ -100,7 +109,7 @@ static void of_empty_snapshots_nothing_grows(void **state) {
     struct snapshot *empty = snapshot_new(&account, paths, 1, VIEW_LIVE);
     struct growth growth;
     for (enum key key = KEY_FILENAME; key <= KEY_PROCESS; key++) {
-        assert_int_equal(growth_init(&growth, (struct snapshot *[]){empty, empty, empty}, 3, key, false),
+        assert_int_equal(grow(&growth, (struct snapshot *[]){empty, empty, empty}, 3, key, false, 5),
                          STATUS_OK);
         assert_int_equal(growth.groups.count, 0);
         growth_fini(&growth);
@@ -110,11 +119,43 @@ static void of_empty_snapshots_nothing_grows(void **state) {
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
+static void the_first_few_of_what_grows_are_those_of_all(void **state) {
+    (void)state;
+    uint64_t random = 8;
+    size_t found = 0;
+    for (int round = 0; round < 100; round++) {
+        enum key key = round % 2 ? KEY_TRACEBACK : KEY_LINENO;
+        size_t most = support_below(&random, 6);
+        struct snapshot *series[3];
+        struct growth all, few;
+        make_series(series, 3, &random, false);
+        assert_int_equal(grow(&all, series, 3, key, false, SIZE_MAX), STATUS_OK);
+        assert_int_equal(grow(&few, series, 3, key, false, most), STATUS_OK);
+        assert_int_equal(few.groups.all, all.groups.count);
+        assert_int_equal(few.groups.count, most < all.groups.count ? most : all.groups.count);
+        assert_int_equal(few.bytes, all.bytes);
+        for (size_t i = 0; i < few.groups.count; i++, found++) {
+            assert_memory_equal(&few.groups.items[i], &all.groups.items[i], sizeof(struct group));
+            assert_memory_equal(growth_sizes(&few, i), growth_sizes(&all, i), 3 * sizeof(uint64_t));
+        }
+        growth_fini(&all);
+        growth_fini(&few);
+        for (size_t i = 0; i < 3; i++)
+            snapshot_release(series[i]);
+    }
+    assert_true(found > 20);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
+struct sweep {
+    struct snapshot *series[3];
+    enum key key;
+};
+
 static status make_once(void *context) {
+    struct sweep *sweep = context;
     struct growth growth;
-    status result = growth_init(&growth, context, 3, KEY_LINENO, false);
-    if (result != STATUS_OK)
-        assert_null(growth.groups.snapshot);
+    status result = grow(&growth, sweep->series, 3, sweep->key, false, SIZE_MAX);
     growth_fini(&growth);
     return result;
 }
@@ -122,17 +163,19 @@ static status make_once(void *context) {
 static void without_memory_there_is_no_answer_and_nothing_is_kept(void **state) {
     (void)state;
     uint64_t random = 11;
-    struct snapshot *series[3];
-    make_series(series, 3, &random, false);
-    assert_in_range(support_sweep(&account, make_once, series), 10, 1000);
+    struct sweep sweep;
+    make_series(sweep.series, 3, &random, false);
+    for (sweep.key = KEY_FILENAME; sweep.key <= KEY_PROCESS; sweep.key++)
+        assert_in_range(support_sweep(&account, make_once, &sweep), 10, 1000);
     for (size_t i = 0; i < 3; i++)
-        snapshot_release(series[i]);
+        snapshot_release(sweep.series[i]);
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_grows_is_what_a_plain_search_finds),
+        cmocka_unit_test(the_first_few_of_what_grows_are_those_of_all),
         cmocka_unit_test(of_empty_snapshots_nothing_grows),
         cmocka_unit_test(without_memory_there_is_no_answer_and_nothing_is_kept),
     };
