@@ -7,12 +7,23 @@
 
 struct item {
     uint32_t parent, site;
-    uint32_t row; /* of the table: its own, or the one that it is merged into */
-    float share;  /* the largest of all; no caller's is smaller than that of what it calls */
-    uint32_t first,
-        next; /* of those that stay: what is called from here, what else the same caller calls; 0: none */
-    uint32_t below; /* calls that are merged into the row behind this one */
-    bool stays;
+    uint32_t row : 31; /* of the table: its own, or the one that it is merged into */
+    uint32_t stays : 1;
+    float share; /* the largest of all; no caller's is smaller than that of what it calls */
+};
+
+/* Where an item stands among the calls that stay. */
+struct link {
+    uint32_t first, next; /* what is called from here, what else the same caller calls; 0: none */
+    uint32_t below;       /* calls that are merged into the row behind this one */
+};
+
+/* A set of call paths that some of the snapshots have. */
+struct tree {
+    const struct callpaths *paths;
+    struct pathcopy copy; /* of its sites; not made where there is but one tree */
+    uint32_t *known;      /* by node: item + 1; 0: not needed */
+    uint32_t end;         /* nodes */
 };
 
 struct work {
@@ -20,59 +31,59 @@ struct work {
     struct snapshot *const *snapshots;
     size_t count;
     bool compared;
-    struct callpaths *paths;
-    struct pathcopy copies[CALLTABLE_MOST]; /* one for each set of call paths that is not `paths` */
-    const struct pathcopy
-        *copied[CALLTABLE_MOST]; /* by snapshot; NULL where its nodes are those of `paths` */
-    uint32_t *known;             /* by node of `paths`: item + 1; 0: not needed */
-    uint32_t end;                /* nodes that matter are below */
-    struct item *items;          /* callers first */
-    uint32_t item_count, room;   /* room: items there is memory for */
-    struct idtable index;        /* items, + 1, by parent and site */
-    pair *sums, *older;          /* by item; older: only where there is something to compare */
+    struct callpaths
+        *paths; /* what sites are of: the only tree's, or a set that has all sites and no nodes */
+    struct tree trees[CALLTABLE_MOST];
+    struct tree *tree_of[CALLTABLE_MOST]; /* by snapshot */
+    size_t tree_count;
+    struct item *items; /* callers first */
+    struct link *links; /* by item */
+    uint32_t item_count;
+    size_t room;          /* items there are addresses for */
+    struct idtable index; /* items, + 1, by parent and site */
+    bool indexed;         /* all items are in the index */
+    uint32_t next;        /* the item behind the last one that was found: likely the next */
+    pair *sums, *older;   /* by item; older: only where there is something to compare */
 };
 
-/* --- one set of call paths for all --- */
+/* --- trees, and sites that are the same for all --- */
 
-/* The copy of a snapshot's call paths, which begins empty unless an earlier snapshot has the same. */
-static status find_copy(struct work *work, size_t at, struct pathcopy **copy) {
-    struct callpaths *from = work->snapshots[at]->paths;
-    for (*copy = work->copies; (*copy)->from != NULL; ++*copy)
-        if ((*copy)->from == from)
-            return STATUS_OK;
-    return pathcopy_init(*copy, work->account, from, work->paths);
+static status add_tree(struct work *work, size_t at) {
+    const struct callpaths *paths = work->snapshots[at]->paths;
+    struct tree *tree = work->trees;
+    while (tree->paths != NULL && tree->paths != paths)
+        tree++;
+    work->tree_of[at] = tree;
+    if (tree->paths != NULL)
+        return STATUS_OK;
+    tree->paths = paths;
+    tree->end = callpaths_ends((struct callpaths *)paths).nodes;
+    tree->known = vmem_map(work->account, tree->end * sizeof *tree->known);
+    work->tree_count++;
+    return tree->known == NULL ? STATUS_NOMEM : STATUS_OK;
 }
 
-static status copy_rows(struct work *work, size_t at) {
-    const struct snapshot *snapshot = work->snapshots[at];
-    struct pathcopy *copy;
-    status result = find_copy(work, at, &copy);
-    for (struct rows rows = snapshot_rows(snapshot); result == STATUS_OK && rows_next(&rows);) {
-        uint32_t node;
-        result = pathcopy_node(copy, rows.row->node, &node);
-    }
-    work->copied[at] = copy;
-    return result;
-}
-
-static status join_paths(struct work *work) {
-    bool same = true;
-    for (size_t at = 1; at < work->count; at++)
-        same = same && work->snapshots[at]->paths == work->snapshots[0]->paths;
-    work->paths = same ? work->snapshots[0]->paths : callpaths_new(work->account);
+static status join_sites(struct work *work) {
+    status result = STATUS_OK;
+    for (size_t at = 0; at < work->count && result == STATUS_OK; at++)
+        result = add_tree(work, at);
+    if (result != STATUS_OK)
+        return result;
+    bool one = work->tree_count == 1;
+    work->paths = one ? work->snapshots[0]->paths : callpaths_new(work->account);
     if (work->paths == NULL)
         return STATUS_NOMEM;
-    if (same)
+    if (one)
         callpaths_retain(work->paths);
-    status result = STATUS_OK;
-    for (size_t at = 0; !same && at < work->count && result == STATUS_OK; at++)
-        result = copy_rows(work, at);
+    for (size_t i = 0; i < work->tree_count && !one && result == STATUS_OK; i++)
+        result = pathcopy_sites_init(&work->trees[i].copy, work->account,
+                                     (struct callpaths *)work->trees[i].paths, work->paths);
     return result;
 }
 
-static uint32_t node_of(const struct work *work, size_t at, const struct row *row) {
-    const struct pathcopy *copied = work->copied[at];
-    return copied == NULL || row->node == 0 ? row->node : copied->nodes[row->node] - 1;
+static status site_of(const struct work *work, struct tree *tree, uint32_t node, uint32_t *site) {
+    *site = node_get(tree->paths, node)->site;
+    return work->tree_count == 1 ? STATUS_OK : pathcopy_site(&tree->copy, *site, site);
 }
 
 /* --- calls --- */
@@ -86,78 +97,121 @@ static uint64_t hash_of(const void *owner, uint32_t id) {
     return hash_key(item->parent, item->site);
 }
 
-/* The item of a caller and a site, made where it is not there. */
-static status find_item(struct work *work, uint32_t parent, uint32_t site, uint32_t *found) {
-    status result = idtable_reserve(&work->index, hash_of, work);
+static uint32_t add_item(struct work *work, uint32_t parent, uint32_t site) {
+    work->items[work->item_count] = (struct item){.parent = parent, .site = site};
+    return work->item_count++;
+}
+
+static bool is_item(const struct work *work, uint32_t id, uint32_t parent, uint32_t site) {
+    return work->items[id].parent == parent && work->items[id].site == site;
+}
+
+static status index_all(struct work *work) {
+    idtable_clear(&work->index);
+    work->index.count = 0;
+    for (uint32_t id = 1; id < work->item_count; id++) {
+        status result = idtable_reserve(&work->index, hash_of, work);
+        if (result != STATUS_OK)
+            return result;
+        size_t slot = idtable_first(&work->index, hash_of(work, id + 1));
+        while (work->index.slots[slot] != 0)
+            slot = idtable_next(&work->index, slot);
+        idtable_put(&work->index, slot, id + 1);
+    }
+    work->indexed = true;
+    return STATUS_OK;
+}
+
+static status find_item_slow(struct work *work, uint32_t parent, uint32_t site, uint32_t *found) {
+    status result = work->indexed ? STATUS_OK : index_all(work);
+    if (result == STATUS_OK)
+        result = idtable_reserve(&work->index, hash_of, work);
     if (result != STATUS_OK)
         return result;
     size_t slot = idtable_first(&work->index, hash_key(parent, site));
     for (uint32_t id; (id = work->index.slots[slot]) != 0; slot = idtable_next(&work->index, slot)) {
-        if (work->items[id - 1].parent == parent && work->items[id - 1].site == site) {
+        if (is_item(work, id - 1, parent, site)) {
             *found = id - 1;
             return STATUS_OK;
         }
     }
-    *found = work->item_count++;
-    work->items[*found] = (struct item){.parent = parent, .site = site};
+    *found = add_item(work, parent, site);
     idtable_put(&work->index, slot, *found + 1);
     return STATUS_OK;
 }
 
-/* Puts 1 into `known` for every node that rows are at or below; how many these are. */
-static uint32_t mark_needed(struct work *work) {
-    uint32_t needed = 1;
-    work->known[0] = 1;
-    for (size_t at = 0; at < work->count; at++)
-        for (struct rows rows = snapshot_rows(work->snapshots[at]); rows_next(&rows);)
-            work->known[node_of(work, at, rows.row)] = 1;
-    for (uint32_t node = work->end - 1; node > 0; node--) { /* callers have smaller ids */
-        if (work->known[node] != 0) {
-            work->known[node_get(work->paths, node)->parent] = 1;
-            needed++;
-        }
-    }
-    return needed;
+/* The item of a caller and a site, made where it is not there. */
+static status find_item(struct work *work, uint32_t parent, uint32_t site, uint32_t *found) {
+    status result = STATUS_OK;
+    if (work->next < work->item_count && is_item(work, work->next, parent, site))
+        *found = work->next;
+    else
+        result = find_item_slow(work, parent, site, found);
+    work->next = *found + 1;
+    return result;
 }
 
-/* Looks only at nodes below the root: nodes elsewhere have different callers or sites, so only two of these can be one
- * call (a line that was reached at two depths), and what is called from them. */
-static status find_doubles(struct work *work, bool *doubles) {
-    uint32_t item, before;
-    *doubles = false;
-    for (uint32_t node = 1; node < work->end; node++) {
-        const struct node *here = node_get(work->paths, node);
-        if (work->known[node] == 0 || here->parent != 0)
+/* Puts 1 into `known` for every node that rows are at or below. */
+static void mark_needed(struct work *work) {
+    for (size_t at = 0; at < work->count; at++) {
+        uint32_t *known = work->tree_of[at]->known;
+        known[0] = 1;
+        for (size_t i = 0; i < work->snapshots[at]->row_count; i++)
+            known[snapshot_row(work->snapshots[at], i)->node] = 1;
+    }
+    work->room = 1;
+    for (size_t i = 0; i < work->tree_count; i++) {
+        const struct tree *tree = &work->trees[i];
+        for (uint32_t node = tree->end - 1; node > 0; node--) { /* callers have smaller ids */
+            if (tree->known[node] != 0) {
+                tree->known[node_get(tree->paths, node)->parent] = 1;
+                work->room++;
+            }
+        }
+    }
+}
+
+/* Of what the root calls, or of all else. Where `fresh`, every node is a call that was not there. */
+static status number_nodes(struct work *work, struct tree *tree, bool of_root, bool fresh) {
+    for (uint32_t node = 1; node < tree->end; node++) {
+        uint32_t caller = node_get(tree->paths, node)->parent, site, item = work->item_count;
+        if (tree->known[node] == 0 || (caller == 0) != of_root)
             continue;
-        before = work->item_count;
-        status result = find_item(work, 0, here->site, &item);
+        status result = site_of(work, tree, node, &site);
+        if (result == STATUS_OK && fresh)
+            item = add_item(work, tree->known[caller] - 1, site);
+        else if (result == STATUS_OK)
+            result = find_item(work, tree->known[caller] - 1, site, &item);
         if (result != STATUS_OK)
             return result;
-        *doubles = *doubles || before == work->item_count;
-        work->known[node] = item + 1;
+        tree->known[node] = item + 1;
     }
     return STATUS_OK;
 }
 
+/* Nodes below the root of the first tree: nodes elsewhere have different callers or sites, so only two of these can be
+ * one call (a line that was reached at two depths), and what is called from them. Other trees are matched call by call. */
 static status number_calls(struct work *work) {
-    bool doubles;
-    status result = find_doubles(work, &doubles);
-    for (uint32_t node = 1; node < work->end && result == STATUS_OK; node++) {
-        const struct node *here = node_get(work->paths, node);
-        if (work->known[node] == 0 || here->parent == 0)
-            continue;
-        uint32_t parent = work->known[here->parent] - 1, item = work->item_count;
-        if (doubles)
-            result = find_item(work, parent, here->site, &item);
-        else
-            work->items[work->item_count++] = (struct item){.parent = parent, .site = here->site};
-        work->known[node] = item + 1;
+    work->indexed = true; /* there are none */
+    for (size_t i = 0; i < work->tree_count; i++) {
+        struct tree *tree = &work->trees[i];
+        uint32_t roots = 0;
+        work->next = 1;
+        for (uint32_t node = 1; node < tree->end; node++)
+            roots += tree->known[node] != 0 && node_get(tree->paths, node)->parent == 0;
+        status result = number_nodes(work, tree, true, false);
+        bool fresh = i == 0 && work->item_count == roots + 1;
+        work->indexed = work->indexed && !fresh;
+        if (result == STATUS_OK)
+            result = number_nodes(work, tree, false, fresh);
+        if (result != STATUS_OK)
+            return result;
     }
-    return result;
+    return STATUS_OK;
 }
 
 static status make_items(struct work *work) {
-    work->room = mark_needed(work);
+    mark_needed(work);
     work->items = vmem_map(work->account, work->room * sizeof *work->items);
     work->sums = vmem_map(work->account, work->room * sizeof *work->sums);
     work->item_count = 1;
@@ -169,9 +223,9 @@ static status make_items(struct work *work) {
 static void add_own(const struct work *work, size_t at, pair *sums) {
     const struct snapshot *snapshot = work->snapshots[at];
     memset(sums, 0, work->item_count * sizeof *sums);
-    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
-        const struct row *row = rows.row;
-        pair *own = &sums[work->known[node_of(work, at, row)] - 1];
+    for (size_t i = 0; i < snapshot->row_count; i++) {
+        const struct row *row = snapshot_row(snapshot, i);
+        pair *own = &sums[work->tree_of[at]->known[row->node] - 1];
         own->bytes = add_capped(own->bytes, row_bytes(snapshot, row));
         own->blocks = add_capped(own->blocks, row->count);
     }
@@ -279,16 +333,16 @@ static status cut_small(struct work *work, struct calltable_cut cut) {
 static uint32_t link_calls(struct work *work) {
     uint32_t rows = 1;
     for (uint32_t id = work->item_count - 1; id > 0; id--) { /* so that lists begin with the smallest id */
-        struct item *item = &work->items[id], *caller = &work->items[item->parent];
-        if (item->stays) {
-            item->next = caller->first;
+        struct link *link = &work->links[id], *caller = &work->links[work->items[id].parent];
+        if (work->items[id].stays) {
+            link->next = caller->first;
             caller->first = id;
-            rows += item->below > 0 ? 2 : 1;
+            rows += link->below > 0 ? 2 : 1;
         } else {
-            caller->below += item->below + 1;
+            caller->below += link->below + 1;
         }
     }
-    return rows + (work->items[0].below > 0);
+    return rows + (work->links[0].below > 0);
 }
 
 static status make_arrays(struct calltable *table, uint32_t rows, size_t snapshots) {
@@ -317,25 +371,27 @@ static uint32_t put_row(struct calltable *table, uint32_t parent, uint32_t site,
 /* Down to what was called first, else on to what the same caller called next, else up. */
 static void put_rows(struct work *work, struct calltable *table) {
     struct item *items = work->items;
+    const struct link *links = work->links;
     uint32_t id = 0;
     while (true) {
-        items[id].row = put_row(table, items[items[id].parent].row, items[id].site, 0);
-        if (items[id].below > 0)
-            put_row(table, items[id].row, 0, items[id].below);
-        if (items[id].first != 0) {
-            id = items[id].first;
+        items[id].row = put_row(table, items[items[id].parent].row, items[id].site, 0) & INT32_MAX;
+        if (links[id].below > 0)
+            put_row(table, items[id].row, 0, links[id].below);
+        if (links[id].first != 0) {
+            id = links[id].first;
             continue;
         }
-        while (id != 0 && items[id].next == 0)
+        while (id != 0 && links[id].next == 0)
             id = items[id].parent;
         if (id == 0)
             break;
-        id = items[id].next;
+        id = links[id].next;
     }
     for (id = 1; id < work->item_count; id++) {
         const struct item *caller = &items[items[id].parent];
         if (!items[id].stays)
-            items[id].row = caller->row + caller->stays; /* the row behind a caller that stays */
+            items[id].row = (caller->row + caller->stays) &
+                            INT32_MAX; /* the row behind a caller that stays */
     }
 }
 
@@ -350,19 +406,30 @@ static void put_numbers(const struct work *work, struct calltable *table, size_t
 
 /* --- life --- */
 
+/* What only numbering needs, so that its memory serves what comes next. */
+static void forget_index(struct work *work) {
+    for (size_t i = 0; i < work->tree_count; i++)
+        pathcopy_fini(&work->trees[i].copy);
+    idtable_fini(&work->index);
+}
+
 static status make(struct work *work, struct calltable *table, struct calltable_cut cut) {
-    status result = join_paths(work);
-    if (result != STATUS_OK)
-        return result;
-    work->end = callpaths_ends(work->paths).nodes;
-    work->known = vmem_map(work->account, work->end * sizeof *work->known);
-    result = work->known == NULL ? STATUS_NOMEM : idtable_init(&work->index, work->account);
+    status result = join_sites(work);
+    if (result == STATUS_OK)
+        result = idtable_init(&work->index, work->account);
     if (result == STATUS_OK)
         result = make_items(work);
+    forget_index(work);
     if (result == STATUS_OK)
         result = cut_small(work, cut);
-    if (result == STATUS_OK)
-        result = make_arrays(table, link_calls(work), work->count);
+    if (result != STATUS_OK)
+        return result;
+    vmem_unmap(work->account, work->older, work->room * sizeof *work->older);
+    work->older = NULL;
+    work->links = vmem_map(work->account, work->item_count * sizeof *work->links);
+    if (work->links == NULL)
+        return STATUS_NOMEM;
+    result = make_arrays(table, link_calls(work), work->count);
     if (result != STATUS_OK)
         return result;
     put_rows(work, table);
@@ -374,11 +441,10 @@ static status make(struct work *work, struct calltable *table, struct calltable_
 }
 
 static void give_back(struct work *work) {
-    for (size_t at = 0; at < work->count; at++)
-        pathcopy_fini(&work->copies[at]);
-    idtable_fini(&work->index);
-    vmem_unmap(work->account, work->known, work->end * sizeof *work->known);
+    for (size_t i = 0; i < work->tree_count; i++)
+        vmem_unmap(work->account, work->trees[i].known, work->trees[i].end * sizeof(uint32_t));
     vmem_unmap(work->account, work->items, work->room * sizeof *work->items);
+    vmem_unmap(work->account, work->links, work->item_count * sizeof *work->links);
     vmem_unmap(work->account, work->sums, work->room * sizeof *work->sums);
     vmem_unmap(work->account, work->older, work->room * sizeof *work->older);
     callpaths_release(work->paths);

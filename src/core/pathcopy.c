@@ -7,16 +7,27 @@ static size_t bytes_of(const struct pathcopy *copy) {
     return ((size_t)copy->ends.strings + copy->ends.sites + 2 * (size_t)copy->ends.nodes) * sizeof(uint32_t);
 }
 
-status pathcopy_init(struct pathcopy *copy, struct vmem *account, struct callpaths *from,
-                     struct callpaths *to) {
-    *copy = (struct pathcopy){.account = account, .from = from, .to = to, .ends = callpaths_ends(from)};
-    copy->strings = vmem_map(account, bytes_of(copy));
+static status map_tables(struct pathcopy *copy) {
+    copy->strings = vmem_map(copy->account, bytes_of(copy));
     if (copy->strings == NULL)
         return STATUS_NOMEM;
     copy->sites = copy->strings + copy->ends.strings;
     copy->nodes = copy->sites + copy->ends.sites;
     copy->stack = copy->nodes + copy->ends.nodes;
     return STATUS_OK;
+}
+
+status pathcopy_init(struct pathcopy *copy, struct vmem *account, struct callpaths *from,
+                     struct callpaths *to) {
+    *copy = (struct pathcopy){.account = account, .from = from, .to = to, .ends = callpaths_ends(from)};
+    return map_tables(copy);
+}
+
+status pathcopy_sites_init(struct pathcopy *copy, struct vmem *account, struct callpaths *from,
+                           struct callpaths *to) {
+    *copy = (struct pathcopy){.account = account, .from = from, .to = to, .ends = callpaths_ends(from)};
+    copy->ends.nodes = 0;
+    return map_tables(copy);
 }
 
 void pathcopy_fini(struct pathcopy *copy) {
@@ -39,6 +50,20 @@ static status copy_string_locked(struct pathcopy *copy, uint32_t from, uint32_t 
     return result;
 }
 
+/* As site_intern_locked. Two files of one program have their sites in one order, but for a few. */
+static status intern_site_locked(struct pathcopy *copy, const struct site *site, uint32_t *id) {
+    const struct site *likely_one = site_get(copy->to, copy->next);
+    status result = STATUS_OK;
+    *id = 0;
+    if (copy->next < copy->to->site_count && likely_one->file == site->file &&
+        likely_one->line == site->line && likely_one->function == site->function)
+        *id = copy->next;
+    else
+        result = site_intern_locked(copy->to, site, id);
+    copy->next = *id + 1;
+    return result;
+}
+
 static status copy_site_locked(struct pathcopy *copy, uint32_t from, uint32_t *to) {
     struct site site = *site_get(copy->from, from);
     status result = STATUS_OK;
@@ -48,7 +73,7 @@ static status copy_site_locked(struct pathcopy *copy, uint32_t from, uint32_t *t
         if (result == STATUS_OK)
             result = copy_string_locked(copy, site.function, &site.function);
         if (result == STATUS_OK)
-            result = site_intern_locked(copy->to, &site, &id);
+            result = intern_site_locked(copy, &site, &id);
         if (result == STATUS_OK)
             copy->sites[from] = id + 1;
     }
@@ -59,6 +84,13 @@ static status copy_site_locked(struct pathcopy *copy, uint32_t from, uint32_t *t
 status pathcopy_string(struct pathcopy *copy, uint32_t from, uint32_t *to) {
     lock_acquire(&copy->to->lock);
     status result = copy_string_locked(copy, from, to);
+    lock_release(&copy->to->lock);
+    return result;
+}
+
+status pathcopy_site(struct pathcopy *copy, uint32_t from, uint32_t *to) {
+    lock_acquire(&copy->to->lock);
+    status result = copy_site_locked(copy, from, to);
     lock_release(&copy->to->lock);
     return result;
 }

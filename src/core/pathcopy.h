@@ -20,13 +20,18 @@ struct pathcopy {
     struct path_ends ends;             /* of `from` */
     uint32_t *strings, *sites, *nodes; /* by id of `from`: id in `to` + 1; 0: not copied yet */
     uint32_t *stack;                   /* of ids on the way up */
+    uint32_t next; /* the site of `to` behind the last one that was there: likely the next */
 };
 
 nodiscard status pathcopy_init(struct pathcopy *copy, struct vmem *account, struct callpaths *from,
                                struct callpaths *to);
+/* Where only names and sites will be copied: without the room for nodes. */
+nodiscard status pathcopy_sites_init(struct pathcopy *copy, struct vmem *account, struct callpaths *from,
+                                     struct callpaths *to);
 void pathcopy_fini(struct pathcopy *copy); /* also of a zeroed one */
 
 nodiscard status pathcopy_string(struct pathcopy *copy, uint32_t from, uint32_t *to);
+nodiscard status pathcopy_site(struct pathcopy *copy, uint32_t from, uint32_t *to);
 nodiscard status pathcopy_node(struct pathcopy *copy, uint32_t from, uint32_t *to);
 /* Its `limit` most recent frames only. */
 nodiscard status pathcopy_cut(struct pathcopy *copy, uint32_t from, uint32_t limit, uint32_t *to);
