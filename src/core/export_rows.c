@@ -121,14 +121,14 @@ static status labels_init(struct labels *labels, const struct snapshot *snapshot
     return result;
 }
 
-/* Keeps what is in `scratch`, while there is room. */
-static status remember(struct labels *labels, struct span *span, size_t length) {
+/* Keeps a label, while there is room. */
+static status remember(struct labels *labels, struct span *span, const char *label, size_t length) {
     if (labels->used + length > MOST_LABELS)
         return STATUS_OK; /* it is made again next time */
     status result = region_grow(&labels->known, labels->used + length);
     if (result != STATUS_OK)
         return result;
-    memcpy(labels->known.base + labels->used, labels->scratch.base, length);
+    memcpy(labels->known.base + labels->used, label, length);
     *span = (struct span){(uint32_t)labels->used, (uint32_t)length};
     labels->used += length;
     return STATUS_OK;
@@ -146,18 +146,31 @@ static void put_field(struct text *text, const char *bytes, size_t length) {
     text_put(text, bytes, length);
 }
 
+/* The same, for what will be put again and again. */
+static size_t double_quotes(char *to, const char *from, size_t length) {
+    char *start = to;
+    for (const char *end = from + length; from < end; from++) {
+        *to++ = *from;
+        if (*from == '"')
+            *to++ = '"';
+    }
+    return (size_t)(to - start);
+}
+
 static status put_label(struct labels *labels, struct text *text, uint32_t site) {
     struct span *span = &labels->spans[site];
     if (span->length > 0) {
-        put_field(text, labels->known.base + span->start, span->length);
+        text_put(text, labels->known.base + span->start, span->length);
         return STATUS_OK;
     }
-    status result = region_grow(&labels->scratch, site_label_most(labels->paths, site));
+    size_t most = site_label_most(labels->paths, site);
+    status result = region_grow(&labels->scratch, 3 * most);
     if (result != STATUS_OK)
         return result;
-    size_t length = site_label(labels->scratch.base, labels->paths, site);
-    put_field(text, labels->scratch.base, length);
-    return remember(labels, span, length);
+    char *label = labels->scratch.base, *field = label + most;
+    size_t length = double_quotes(field, label, site_label(label, labels->paths, site));
+    text_put(text, field, length);
+    return remember(labels, span, field, length);
 }
 
 static status put_name(struct labels *labels, struct text *text, uint32_t string) {
