@@ -11,8 +11,8 @@
 
 static void add_rows(struct branches *branches, const struct calls *calls) {
     const struct snapshot *snapshot = branches->snapshot;
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         struct branch *item = &branches->items[call_of(calls, row->node)];
         item->own_size = item->size = add_capped(item->own_size, row_bytes(snapshot, row));
         item->own_count = item->count = add_capped(item->own_count, row->count);
@@ -42,15 +42,15 @@ static status make_items(struct branches *branches, const struct calls *calls) {
 static status number_calls(struct branches *branches, struct calls *calls) {
     const struct snapshot *snapshot = branches->snapshot;
     uint32_t end = 1;
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        uint32_t node = snapshot_row(snapshot, i)->node;
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        uint32_t node = rows.row->node;
         end = node < end ? end : node + 1;
     }
     status result = calls_init(calls, snapshot->account, snapshot->paths, end);
     if (result != STATUS_OK)
         return result;
-    for (size_t i = 0; i < snapshot->row_count; i++)
-        calls_need(calls, snapshot_row(snapshot, i)->node);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);)
+        calls_need(calls, rows.row->node);
     return calls_number(calls);
 }
 

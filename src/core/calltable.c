@@ -156,8 +156,8 @@ static void mark_needed(struct work *work) {
     for (size_t at = 0; at < work->count; at++) {
         uint32_t *known = work->tree_of[at]->known;
         known[0] = 1;
-        for (size_t i = 0; i < work->snapshots[at]->row_count; i++)
-            known[snapshot_row(work->snapshots[at], i)->node] = 1;
+        for (struct rows rows = snapshot_rows(work->snapshots[at]); rows_next(&rows);)
+            known[rows.row->node] = 1;
     }
     work->room = 1;
     for (size_t i = 0; i < work->tree_count; i++) {
@@ -223,8 +223,8 @@ static status make_items(struct work *work) {
 static void add_own(const struct work *work, size_t at, pair *sums) {
     const struct snapshot *snapshot = work->snapshots[at];
     memset(sums, 0, work->item_count * sizeof *sums);
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         pair *own = &sums[work->tree_of[at]->known[row->node] - 1];
         own->bytes = add_capped(own->bytes, row_bytes(snapshot, row));
         own->blocks = add_capped(own->blocks, row->count);

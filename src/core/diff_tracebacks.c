@@ -20,15 +20,15 @@ static struct group *group_of(const struct tracebacks *tracebacks, struct groups
 
 static void add_rows(const struct tracebacks *tracebacks, struct sides *sides) {
     struct groups *groups = &sides->now;
-    for (size_t i = 0; i < tracebacks->sides[1]->row_count; i++) {
-        const struct row *row = snapshot_row(tracebacks->sides[1], i);
+    for (struct rows rows = snapshot_rows(tracebacks->sides[1]); rows_next(&rows);) {
+        const struct row *row = rows.row;
         struct group *group = group_of(tracebacks, groups, 1, row);
         uint64_t *before = sides->before[group - groups->items];
         before[0] = add_capped(before[0], row_bytes(tracebacks->sides[1], row));
         before[1] = add_capped(before[1], row->count);
     }
-    for (size_t i = 0; i < tracebacks->sides[0]->row_count; i++) {
-        const struct row *row = snapshot_row(tracebacks->sides[0], i);
+    for (struct rows rows = snapshot_rows(tracebacks->sides[0]); rows_next(&rows);) {
+        const struct row *row = rows.row;
         group_add(group_of(tracebacks, groups, 0, row), row_bytes(tracebacks->sides[0], row), row->count);
     }
     for (size_t i = 0; i < groups->count; i++)

@@ -58,8 +58,8 @@ static void add_nodes(struct fingerprints *self, struct namemap *names) {
 }
 
 static bool is_cut(const struct fingerprints *self) {
-    for (size_t i = 0; i < self->snapshot->row_count; i++)
-        if (self->lengths[snapshot_row(self->snapshot, i)->node] > self->snapshot->limit)
+    for (struct rows rows = snapshot_rows(self->snapshot); rows_next(&rows);)
+        if (self->lengths[rows.row->node] > self->snapshot->limit)
             return true;
     return false;
 }

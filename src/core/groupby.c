@@ -19,8 +19,8 @@ static status add_rows(struct grouping *grouping) {
     const struct snapshot *snapshot = grouping->snapshot;
     const struct row *last = NULL;
     uint32_t group = 0;
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         if (last == NULL || !same_key(grouping, row, last)) {
             status result = grouping_find_row(grouping, row, &group);
             if (result != STATUS_OK)

@@ -69,16 +69,16 @@ static status see_paths(struct tree *tree) {
     const struct snapshot *snapshot = tree->grouping->snapshot;
     size_t bytes = tree->end * sizeof(uint32_t);
     uint32_t *reached = vmem_map(tree->account, bytes);
-    for (size_t i = 0; i < snapshot->row_count && reached != NULL; i++)
-        see_path(tree->grouping, snapshot_row(snapshot, i)->node, reached);
+    for (struct rows rows = snapshot_rows(snapshot); reached != NULL && rows_next(&rows);)
+        see_path(tree->grouping, rows.row->node, reached);
     vmem_unmap(tree->account, reached, bytes);
     return reached == NULL ? STATUS_NOMEM : STATUS_OK;
 }
 
 static void add_subtrees(struct tree *tree) {
     const struct snapshot *snapshot = tree->grouping->snapshot;
-    for (size_t i = 0; i < snapshot->row_count; i++)
-        add_row(tree, snapshot_row(snapshot, i));
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);)
+        add_row(tree, rows.row);
     for (uint32_t id = tree->end - 1; id > 0; id--) {
         if (tree->sums[id].count > 0)
             add_sums(tree, node_get(tree->grouping->paths, id)->parent, id);
@@ -112,8 +112,8 @@ static void add_to_groups(struct tree *tree) {
 static bool look_through(struct tree *tree) {
     const struct snapshot *snapshot = tree->grouping->snapshot;
     uint64_t bytes = 0;
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
+        const struct row *row = rows.row;
         tree->end = row->node < tree->end ? tree->end : row->node + 1;
         tree->cut |= node_get(tree->grouping->paths, row->node)->depth > snapshot->limit;
         bytes = add_capped(bytes, row_bytes(snapshot, row));

@@ -59,8 +59,8 @@ static size_t find_print(const struct prints *prints, const struct fingerprint *
 static status note_tracebacks(struct growth *growth, struct snapshot *earlier, size_t at) {
     struct fingerprints all;
     status result = fingerprints_init(&all, earlier, growth->groups.snapshot, growth->prints.places);
-    for (size_t i = 0; i < earlier->row_count && result == STATUS_OK; i++) {
-        const struct row *row = snapshot_row(earlier, i);
+    for (struct rows rows = snapshot_rows(earlier); result == STATUS_OK && rows_next(&rows);) {
+        const struct row *row = rows.row;
         struct fingerprint print = fingerprint_of(&all, row->node);
         size_t group = find_print(&growth->prints, &print, growth->groups.count);
         if (group == growth->groups.count)
