@@ -42,6 +42,7 @@ def test_random_programs_leave_the_same_traces(source: str, frames: str, first: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @MANY
 @given(programs(), FRAMES, ORDERS)
 def test_many_random_programs_leave_the_same_traces(source: str, frames: str, first: str) -> None:
