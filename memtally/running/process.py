@@ -199,6 +199,7 @@ class Process:
         try:
             self.finish()
         except KeyboardInterrupt:
+            self._stop_ticker()  # else a file of the series may stay half written
             at_exit.say(at_exit.open_stderr(), "interrupted: what is missing here was not written")
             _stay_interrupted()
         if getattr(sys, "last_type", None) is KeyboardInterrupt:

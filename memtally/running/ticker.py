@@ -57,15 +57,20 @@ class Ticker:
         self._due = monotonic() + self._seconds
 
     def stop(self) -> None:
-        """Return when the thread has gone; a tick that is under way is waited for."""
+        """Return when the thread has gone; a tick that is under way is waited for.
+
+        Ctrl-C interrupts it; then it may be called again.
+        """
         if not self._runs:
             return
-        self._runs = False
-        self._stopping.release()
-        self._ended.acquire()
+        if self._stopping.locked():  # else a stop that was interrupted has released it
+            self._stopping.release()
+        while self._ended.locked():
+            sleep(0.0001)
         patience = monotonic() + _LONGEST_END
         while os.path.exists(f"/proc/self/task/{self._thread}") and monotonic() < patience:
             sleep(0.0001)
+        self._runs = False
 
     def _run(self, stopping: LockType, ended: LockType) -> None:
         self._thread = get_native_id()

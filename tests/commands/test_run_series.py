@@ -277,3 +277,33 @@ def test_a_program_that_waits_for_a_lock_ends_by_sigterm(workshop):
     _, errors = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGTERM
     assert b"memtally: at the peak" in errors
+
+
+def test_ctrl_c_while_a_snapshot_is_waited_for_can_wait_again(workshop):
+    """As at the end of a run, where a file of the series would stay half written."""
+    workshop.write(
+        "program.py",
+        """
+        import signal, threading, time
+        from memtally.running.ticker import Ticker
+
+        def tick():
+            ticks.append("begun")
+            time.sleep(0.2)  # until the main thread waits
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.2)
+            ticks[-1] = "whole"
+
+        main, ticks, ticker = threading.get_ident(), [], Ticker(0.001, tick)
+        ticker.start()
+        while not ticks:
+            time.sleep(0.001)
+        try:
+            ticker.stop()
+        except KeyboardInterrupt:
+            print("interrupted")
+        ticker.stop()
+        print(*set(ticks))
+        """,
+    )
+    assert workshop.execute([sys.executable, "program.py"]).stdout == "interrupted\nwhole\n"
