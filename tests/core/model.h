@@ -224,6 +224,11 @@ static inline int model_order(const struct model_stat *a, const struct model_sta
     return model_compare(&b->key, &a->key);
 }
 
+/* In every field; what may lie behind the last one is nobody's. */
+static inline void model_assert_same_group(const struct group *a, const struct group *b) {
+    assert_memory_equal(a, b, offsetof(struct group, frames) + sizeof a->frames);
+}
+
 /* A group's key, written out. */
 static inline struct model_stat model_of_group(const struct snapshot *snapshot, const struct group *group,
                                                enum key key) {
