@@ -34,6 +34,7 @@ FREE_LISTED_TYPES = (
     "async_generator_athrow",
     "async_generator_wrapped_value",
     "FutureIter",
+    "MemoryError",
 )
 GC_HEAD = 16
 # Sizes in bytes of what the standard tracer allocates for itself in the RAW domain.
