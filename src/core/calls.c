@@ -100,7 +100,7 @@ static void need_callers(struct calls *calls) {
 
 status calls_number(struct calls *calls) {
     struct work work = {.calls = calls};
-    size_t known_bytes = callpaths_ends((struct callpaths *)calls->paths).sites * sizeof *work.known;
+    size_t known_bytes = callpaths_ends(calls->paths).sites * sizeof *work.known;
     need_callers(calls);
     calls->first = vmem_map(calls->account, calls->most * sizeof *calls->first);
     work.known = vmem_map(calls->account, known_bytes);
@@ -118,7 +118,7 @@ status calls_number(struct calls *calls) {
     return result;
 }
 
-status calls_init(struct calls *calls, struct vmem *account, const struct callpaths *paths, uint32_t end) {
+status calls_init(struct calls *calls, struct vmem *account, struct callpaths *paths, uint32_t end) {
     *calls = (struct calls){.account = account, .paths = paths, .end = end};
     calls->numbers = vmem_map(account, end * sizeof *calls->numbers);
     if (calls->numbers == NULL)

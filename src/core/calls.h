@@ -16,8 +16,8 @@
 #include "snapshot.h"
 
 struct calls {
-    struct vmem *account;          /* borrowed */
-    const struct callpaths *paths; /* borrowed */
+    struct vmem *account;    /* borrowed */
+    struct callpaths *paths; /* borrowed */
     uint32_t *numbers;
     uint32_t *first;
     uint32_t end;   /* nodes that matter are below */
@@ -26,8 +26,7 @@ struct calls {
 };
 
 /* Of nodes below `end`, none of which is needed yet but the root. */
-nodiscard status calls_init(struct calls *calls, struct vmem *account, const struct callpaths *paths,
-                            uint32_t end);
+nodiscard status calls_init(struct calls *calls, struct vmem *account, struct callpaths *paths, uint32_t end);
 void calls_fini(struct calls *calls); /* also of a zeroed one */
 
 /* Before they are numbered; whoever called a needed node is needed as well. */

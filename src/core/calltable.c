@@ -20,7 +20,7 @@ struct link {
 
 /* A set of call paths that some of the snapshots have. */
 struct tree {
-    const struct callpaths *paths;
+    struct callpaths *paths;
     struct pathcopy copy; /* of its sites; not made where there is but one tree */
     uint32_t *known;      /* by node: item + 1; 0: not needed */
     uint32_t end;         /* nodes */
@@ -49,7 +49,7 @@ struct work {
 /* --- trees, and sites that are the same for all --- */
 
 static status add_tree(struct work *work, size_t at) {
-    const struct callpaths *paths = work->snapshots[at]->paths;
+    struct callpaths *paths = work->snapshots[at]->paths;
     struct tree *tree = work->trees;
     while (tree->paths != NULL && tree->paths != paths)
         tree++;
@@ -57,7 +57,7 @@ static status add_tree(struct work *work, size_t at) {
     if (tree->paths != NULL)
         return STATUS_OK;
     tree->paths = paths;
-    tree->end = callpaths_ends((struct callpaths *)paths).nodes;
+    tree->end = callpaths_ends(paths).nodes;
     tree->known = vmem_map(work->account, tree->end * sizeof *tree->known);
     work->tree_count++;
     return tree->known == NULL ? STATUS_NOMEM : STATUS_OK;
@@ -76,8 +76,7 @@ static status join_sites(struct work *work) {
     if (one)
         callpaths_retain(work->paths);
     for (size_t i = 0; i < work->tree_count && !one && result == STATUS_OK; i++)
-        result = pathcopy_sites_init(&work->trees[i].copy, work->account,
-                                     (struct callpaths *)work->trees[i].paths, work->paths);
+        result = pathcopy_sites_init(&work->trees[i].copy, work->account, work->trees[i].paths, work->paths);
     return result;
 }
 
@@ -107,19 +106,12 @@ static bool is_item(const struct work *work, uint32_t id, uint32_t parent, uint3
 }
 
 static status index_all(struct work *work) {
+    status result = STATUS_OK;
     idtable_clear(&work->index);
-    work->index.count = 0;
-    for (uint32_t id = 1; id < work->item_count; id++) {
-        status result = idtable_reserve(&work->index, hash_of, work);
-        if (result != STATUS_OK)
-            return result;
-        size_t slot = idtable_first(&work->index, hash_of(work, id + 1));
-        while (work->index.slots[slot] != 0)
-            slot = idtable_next(&work->index, slot);
-        idtable_put(&work->index, slot, id + 1);
-    }
-    work->indexed = true;
-    return STATUS_OK;
+    for (uint32_t id = 1; id < work->item_count && result == STATUS_OK; id++)
+        result = idtable_add(&work->index, hash_of, work, id + 1);
+    work->indexed = result == STATUS_OK;
+    return result;
 }
 
 static status find_item_slow(struct work *work, uint32_t parent, uint32_t site, uint32_t *found) {

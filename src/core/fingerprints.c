@@ -37,8 +37,8 @@ struct fingerprint_places fingerprint_places_new(void) {
 /* --- paths --- */
 
 static status offer_files(struct namemap *names) {
-    const struct callpaths *paths = names->to;
-    uint32_t sites = callpaths_ends((struct callpaths *)paths).sites;
+    struct callpaths *paths = names->to;
+    uint32_t sites = callpaths_ends(paths).sites;
     status result = STATUS_OK;
     for (uint32_t site = 0; site < sites && result == STATUS_OK; site++)
         result = namemap_offer(names, site_get(paths, site)->file);

@@ -17,17 +17,12 @@ static uint64_t hash_of(const void *owner, uint32_t id) {
 
 static status put_prints(struct growth *growth, const struct fingerprints *all) {
     struct prints *prints = &growth->prints;
-    for (uint32_t i = 0; i < growth->groups.count; i++) {
-        status result = idtable_reserve(&prints->index, hash_of, prints);
-        if (result != STATUS_OK)
-            return result;
+    status result = STATUS_OK;
+    for (uint32_t i = 0; i < growth->groups.count && result == STATUS_OK; i++) {
         prints->items[i] = fingerprint_of(all, growth->groups.items[i].node);
-        size_t slot = idtable_first(&prints->index, hash_of(prints, i + 1));
-        while (prints->index.slots[slot] != 0)
-            slot = idtable_next(&prints->index, slot);
-        idtable_put(&prints->index, slot, i + 1);
+        result = idtable_add(&prints->index, hash_of, prints, i + 1);
     }
-    return STATUS_OK;
+    return result;
 }
 
 static status init_prints(struct growth *growth) {

@@ -46,3 +46,14 @@ status idtable_reserve(struct idtable *table, idtable_hash hash, const void *own
     table->mask = mask;
     return STATUS_OK;
 }
+
+status idtable_add(struct idtable *table, idtable_hash hash, const void *owner, uint32_t id) {
+    status result = idtable_reserve(table, hash, owner);
+    if (result != STATUS_OK)
+        return result;
+    size_t slot = idtable_first(table, hash(owner, id));
+    while (table->slots[slot] != 0)
+        slot = idtable_next(table, slot);
+    idtable_put(table, slot, id);
+    return STATUS_OK;
+}

@@ -23,8 +23,11 @@ nodiscard status idtable_init(struct idtable *table, struct vmem *account);
 void idtable_fini(struct idtable *table);  /* also of a zeroed table */
 void idtable_clear(struct idtable *table); /* no ids, and room for as many as there were */
 
-/* Makes room for one more id: the only call that can fail. `hash` recomputes hashes when the table grows. */
+/* Makes room for one more id: needed before a search that may end with idtable_put. `hash` recomputes hashes when the table grows. */
 nodiscard status idtable_reserve(struct idtable *table, idtable_hash hash, const void *owner);
+
+/* Puts an id whose content no other one has: no search comes first. Fails with NOMEM, unchanged. */
+nodiscard status idtable_add(struct idtable *table, idtable_hash hash, const void *owner, uint32_t id);
 
 /* The slot to start at, and the one after; walk until a slot is empty or its id is the one looked for. */
 static inline size_t idtable_first(const struct idtable *table, uint64_t hash) { return hash & table->mask; }

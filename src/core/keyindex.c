@@ -41,16 +41,10 @@ static uint64_t hash_of(const void *owner, uint32_t id) {
 }
 
 static status put_groups(struct keyindex *self) {
-    for (size_t i = 0; i < self->groups->count; i++) {
-        status result = idtable_reserve(&self->index, hash_of, self);
-        if (result != STATUS_OK)
-            return result;
-        size_t slot = idtable_first(&self->index, hash_of(self, (uint32_t)i + 1));
-        while (self->index.slots[slot] != 0)
-            slot = idtable_next(&self->index, slot);
-        idtable_put(&self->index, slot, (uint32_t)i + 1);
-    }
-    return STATUS_OK;
+    status result = STATUS_OK;
+    for (size_t i = 0; i < self->groups->count && result == STATUS_OK; i++)
+        result = idtable_add(&self->index, hash_of, self, (uint32_t)i + 1);
+    return result;
 }
 
 status keyindex_init(struct keyindex *self, const struct groups *groups, enum key key) {

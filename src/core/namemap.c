@@ -55,15 +55,10 @@ void namemap_fini(struct namemap *map) {
 status namemap_offer(struct namemap *map, uint32_t to) {
     if (map->from == map->to || to == 0 || idset_has(&map->offered, to)) /* 0 is "" everywhere */
         return STATUS_OK;
-    status result = idtable_reserve(&map->index, hash_of, map);
-    if (result != STATUS_OK)
-        return result;
-    size_t slot = idtable_first(&map->index, hash_of(map, to));
-    while (map->index.slots[slot] != 0)
-        slot = idtable_next(&map->index, slot);
-    idtable_put(&map->index, slot, to);
-    idset_add(&map->offered, to);
-    return STATUS_OK;
+    status result = idtable_add(&map->index, hash_of, map, to);
+    if (result == STATUS_OK)
+        idset_add(&map->offered, to);
+    return result;
 }
 
 uint32_t namemap_find(struct namemap *map, uint32_t from) {

@@ -15,7 +15,7 @@
 #define NAME_MISSING UINT32_MAX
 
 struct namemap {
-    const struct callpaths *from, *to; /* borrowed */
+    struct callpaths *from, *to; /* borrowed */
     struct vmem *account;
     struct idtable index; /* string ids of `to` */
     struct idset offered; /* the same */

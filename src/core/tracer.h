@@ -165,8 +165,7 @@ static inline void tracer_move(struct tracer *tracer, const struct page *page, u
 
 /* For a capture without the GIL: the call paths to intern into, with a reference for the caller; NULL if not active. */
 struct callpaths *tracer_borrow_paths(struct tracer *tracer);
-/* `tree`: callpaths.serial of what `node` is of. False, and nothing done, where it is the tracer's no longer: then look
- * again. */
+/* `tree`: callpaths.serial, of `node`. False, and nothing done, where it is the tracer's no longer: then look again. */
 nodiscard bool tracer_side_put(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain,
                                uintptr_t address, size_t size, uint32_t node);
 bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address);

@@ -67,6 +67,26 @@ static void every_id_is_found_by_its_content(void **state) {
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
+static status add(idtable_hash hash, uint32_t count) {
+    struct idtable table;
+    status result = idtable_init(&table, &account);
+    if (result != STATUS_OK)
+        return result;
+    uint32_t id = 1;
+    while (id <= count && (result = idtable_add(&table, hash, contents, id)) == STATUS_OK)
+        id++;
+    assert_true(check(&table, hash, id - 1)); /* after a failure as well */
+    idtable_fini(&table);
+    return result;
+}
+
+static void ids_known_to_be_new_need_no_search(void **state) {
+    (void)state;
+    assert_int_equal(add(by_content, CONTENTS), STATUS_OK);
+    assert_int_equal(add(all_alike, 300), STATUS_OK);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
 static void contents_that_all_hash_alike_are_told_apart(void **state) {
     (void)state;
     assert_int_equal(fill(all_alike, 300, 50), STATUS_OK);
@@ -74,7 +94,8 @@ static void contents_that_all_hash_alike_are_told_apart(void **state) {
 
 static status grow_to_the_end(void *context) {
     (void)context;
-    return fill(by_content, 2000, 1000);
+    status result = fill(by_content, 2000, 1000);
+    return result == STATUS_OK ? add(by_content, 2000) : result;
 }
 
 static void every_request_may_fail(void **state) {
@@ -93,6 +114,7 @@ static int prepare(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_id_is_found_by_its_content),
+        cmocka_unit_test(ids_known_to_be_new_need_no_search),
         cmocka_unit_test(contents_that_all_hash_alike_are_told_apart),
         cmocka_unit_test(every_request_may_fail),
     };
