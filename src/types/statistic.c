@@ -113,29 +113,15 @@ static PyObject *list_of_changes(struct state *state, struct names *now, struct 
     return list;
 }
 
-PyObject *statistics_compare(struct state *state, const struct operand *now, const struct operand *old,
-                             enum key key, bool cumulative) {
+/* All changes, and what is none; or the first `most` of what did change. */
+static PyObject *changes_between(struct state *state, const struct operand *now, const struct operand *old,
+                                 enum key key, bool cumulative, bool changed_only, size_t most, size_t *all) {
     PyObject *list = NULL;
     struct changes changes = {0};
     status result;
     Py_BEGIN_ALLOW_THREADS;
-    result = diff(now->columns, old->columns, key, cumulative, &changes);
-    Py_END_ALLOW_THREADS;
-    if (result != STATUS_OK)
-        raise_status(result);
-    else
-        list = list_of_changes(state, now->names, old->names, &changes, key);
-    changes_fini(&changes);
-    return list;
-}
-
-PyObject *statistics_changed(struct state *state, const struct operand *now, const struct operand *old,
-                             enum key key, bool cumulative, size_t most, size_t *all) {
-    PyObject *list = NULL;
-    struct changes changes = {0};
-    status result;
-    Py_BEGIN_ALLOW_THREADS;
-    result = diff_top(now->columns, old->columns, key, cumulative, most, &changes);
+    result = changed_only ? diff_top(now->columns, old->columns, key, cumulative, most, &changes)
+                          : diff(now->columns, old->columns, key, cumulative, &changes);
     Py_END_ALLOW_THREADS;
     if (result != STATUS_OK)
         raise_status(result);
@@ -144,6 +130,17 @@ PyObject *statistics_changed(struct state *state, const struct operand *now, con
     *all = changes.all;
     changes_fini(&changes);
     return list;
+}
+
+PyObject *statistics_compare(struct state *state, const struct operand *now, const struct operand *old,
+                             enum key key, bool cumulative) {
+    size_t all;
+    return changes_between(state, now, old, key, cumulative, false, SIZE_MAX, &all);
+}
+
+PyObject *statistics_changed(struct state *state, const struct operand *now, const struct operand *old,
+                             enum key key, bool cumulative, size_t most, size_t *all) {
+    return changes_between(state, now, old, key, cumulative, true, most, all);
 }
 
 /* --- attributes --- */
