@@ -9,13 +9,12 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "extensions"))
-KEEP = []
-try:
-    from extension_builder import can_build, load
+import extension_builder
 
-    native = None if can_build() else load("native_threads")
-except ImportError:
-    native = None
+if extension_builder.can_build():
+    raise SystemExit(0)
+native = extension_builder.load("native_threads")
+KEEP = []
 
 
 def take(size):
@@ -91,10 +90,9 @@ def everything(size):
         deep(depth, size)
 
 
-if native is not None:
-    everything(1000)
-    threads = [threading.Thread(target=everything, args=(2000 + 100 * number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+everything(1000)
+threads = [threading.Thread(target=everything, args=(2000 + 100 * number,)) for number in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()

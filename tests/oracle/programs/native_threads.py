@@ -7,13 +7,12 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "extensions"))
-KEEP = []
-try:
-    from extension_builder import can_build, load
+import extension_builder
 
-    native = None if can_build() else load("native_threads")
-except ImportError:
-    native = None
+if extension_builder.can_build():
+    raise SystemExit(0)
+native = extension_builder.load("native_threads")
+KEEP = []
 
 
 def detached(depth, count, size):
@@ -29,18 +28,17 @@ def work(number):
     KEEP.append(mine[8:])
 
 
-if native is not None:
-    KEEP.append(native.foreign_alloc(20, 300))
-    moved = native.foreign_alloc(20, 310)
-    KEEP.append([native.resize_raw(block, 5000) for block in moved[:10]])
-    native.free_raw(moved[10:], True)
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    native.late_threads(5)
-    native.call_in_foreign_thread(lambda: KEEP.append([bytes(700), {"a": [1.5]}]), 10)
-    native.start_churn(3)
-    KEEP.append([[n] * 3 for n in range(2000)])
-    native.stop_churn()
+KEEP.append(native.foreign_alloc(20, 300))
+moved = native.foreign_alloc(20, 310)
+KEEP.append([native.resize_raw(block, 5000) for block in moved[:10]])
+native.free_raw(moved[10:], True)
+threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+native.late_threads(5)
+native.call_in_foreign_thread(lambda: KEEP.append([bytes(700), {"a": [1.5]}]), 10)
+native.start_churn(3)
+KEEP.append([[n] * 3 for n in range(2000)])
+native.stop_churn()
