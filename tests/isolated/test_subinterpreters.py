@@ -139,6 +139,7 @@ def loop():
         mt.take_snapshot()
         mt.clear_traces()
         mt.stop()
+        time.sleep(0.0005)  # an interpreter that shares the GIL may ask for it in vain for seconds
 runner = threading.Thread(target=one)
 runner.start()
 beside(loop)
