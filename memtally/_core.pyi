@@ -50,6 +50,7 @@ class _Capabilities(TypedDict):
     exact_free_lists: bool
     foreign_domains: bool | str
     frame_marks: bool
+    kept_blocks: bool
     fast_thread_state: bool
     exact_lines: bool
     hooks_on_top: bool

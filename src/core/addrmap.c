@@ -123,7 +123,23 @@ static bool all_empty(const struct page *page) {
     return true;
 }
 
+/* --- those who remember slots --------------------------------------------------------------------------------------- */
+
 static void forget_recent(struct addrmap *map) { memset(map->recent, 0, sizeof map->recent); }
+
+static void slots_end(struct addrmap *map, const struct page *page) {
+    forget_recent(map);
+    if (map->magazines != NULL)
+        magazines_forget(map->magazines, page->stride, page->slots, page->slots + slot_count(page));
+}
+
+static void all_slots_end(struct addrmap *map) {
+    forget_recent(map);
+    if (map->magazines != NULL)
+        magazines_forget_all(map->magazines);
+}
+
+/* --- learning --------------------------------------------------------------------------------------------------------- */
 
 /* A block of another size in a learned page: the pool has changed its class if all its slots are empty. In pages of
  * mixed sizes that look would cost every block, so after the first conflict it is taken once in CONFLICT_STEP. */
@@ -180,9 +196,9 @@ bool addrmap_may_refuse(const struct addrmap *map, uintptr_t address) {
 
 static void unlearn(struct addrmap *map, struct page *page) {
     bool strangers = has_strangers(page);
+    slots_end(map, page);
     slots_give(map, page->stride, page->slots);
     *page = (struct page){.base = strangers};
-    forget_recent(map);
 }
 
 static status learn_stride(struct addrmap *map, struct page *page, uintptr_t address, uint32_t stride) {
@@ -293,7 +309,7 @@ static void move_together(struct addrmap *map) {
     map->slots_used = bytes;
     map->slots_spare = 0;
     memset(map->spare, 0, sizeof map->spare);
-    forget_recent(map);
+    all_slots_end(map);
 }
 
 void addrmap_release(struct addrmap *map, uintptr_t start, uintptr_t end) {

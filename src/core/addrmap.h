@@ -19,6 +19,7 @@
 #define MEMTALLY_ADDRMAP_H
 
 #include "bigmap.h"
+#include "magazine.h"
 
 enum {
     PAGE_SHIFT = 14,
@@ -57,8 +58,9 @@ struct addrmap {
     struct region tables;                  /* uint32_t: the roots in use, for walking */
     size_t table_count;
     struct recent recent[RECENT_SIZE];
-    size_t counted;       /* bytes of root and tables that the account knows of: what has been touched */
-    struct vmem *account; /* borrowed */
+    size_t counted; /* bytes of root and tables that the account knows of: what has been touched */
+    struct magazines *magazines; /* borrowed: to be told of slots that end; NULL: nobody is */
+    struct vmem *account;        /* borrowed */
 };
 
 nodiscard status addrmap_init(struct addrmap *map, struct vmem *account);

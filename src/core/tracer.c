@@ -27,6 +27,7 @@ static status init_tables(struct tracer *tracer) {
         result = ledger_init(&tracer->ledger, memory);
     if (result == STATUS_OK)
         result = addrmap_init(&tracer->map, memory);
+    tracer->map.magazines = &tracer->magazines;
     if (result == STATUS_OK)
         result = bigmap_init(&tracer->big, memory);
     if (result == STATUS_OK)
@@ -46,6 +47,7 @@ static void fini_tables(struct tracer *tracer) {
     mirrors_fini(&tracer->mirrors);
     ledger_fini(&tracer->ledger);
     addrmap_fini(&tracer->map);
+    magazines_forget_all(&tracer->magazines);
     bigmap_fini(&tracer->big);
     codemap_fini(&tracer->codes);
     region_fini(&tracer->node_tallies);
@@ -65,6 +67,7 @@ void tracer_choose_way(struct tracer *tracer) { set_fast_thread(tracer, tracer->
 void tracer_init(struct tracer *tracer) {
     memset(tracer, 0, sizeof *tracer);
     lock_init(&tracer->side.lock, LOCK_SIDE);
+    magazines_init(&tracer->magazines);
     tracer->fast_thread = tracer->entered = NO_THREAD;
     tracer->collect_least = COLLECT_LEAST;
 }
@@ -189,13 +192,14 @@ out_of_line bool tracer_remove_slow(struct tracer *tracer, uintptr_t address) {
     return entry != NULL;
 }
 
-out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
-    /* A ghost may be there: a block whose end was not seen, hooks having been taken away for a while, or an extension
-     * not having told of it. */
+/* A new block is here. A ghost may be there: a block whose end was not seen, hooks having been taken away for a while, or
+ * an extension not having told of it. `alike`: its record may be put into a slot. */
+static void put_block(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally, bool alike) {
     if (!tracer_remove_slow(tracer, address) && tracer->strays)
         (void)tracer_side_remove(tracer, true, DOMAIN_PYTHON, address);
-    uint32_t *slot;
-    status result = addrmap_learn(&tracer->map, address, size, &slot);
+    uint32_t *slot = NULL;
+    status result = alike ? addrmap_learn(&tracer->map, address, size, &slot)
+                          : addrmap_refuse(&tracer->map, address);
     if (result == STATUS_OK && slot == NULL)
         result = bigmap_reserve(&tracer->big, size);
     if (result != STATUS_OK) {
@@ -207,6 +211,14 @@ out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_
         *slot = slot_make(tally, (uint32_t)-size & 15);
     else
         bigmap_put(&tracer->big, big_key(address), size, tally);
+}
+
+out_of_line void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
+    put_block(tracer, address, size, tally, true);
+}
+
+void tracer_put_stranger(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally) {
+    put_block(tracer, address, size, tally, false);
 }
 
 out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint32_t tally) {
@@ -419,5 +431,6 @@ bool tracer_check(const struct tracer *tracer) {
     return records.blocks == counters.blocks && records.bytes == counters.bytes &&
            records.bytes == tracer->ledger.current && addrmap_check(&tracer->map) &&
            bigmap_check(&tracer->big) && young_check(&tracer->measures.young) &&
-           codemap_check(&tracer->codes) && side_check(&tracer->side) && callpaths_check(tracer->paths);
+           magazines_check(&tracer->magazines) && codemap_check(&tracer->codes) &&
+           side_check(&tracer->side) && callpaths_check(tracer->paths);
 }

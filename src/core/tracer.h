@@ -2,6 +2,7 @@
  *
  *   main partition   MEM and OBJ blocks of the main interpreter; its GIL protects it, no lock
  *     addrmap, bigmap    where is the block's record?       ledger      counters of each call path, the peak
+ *     magazines          blocks freed lately, kept for the next ones of their size
  *     mirrors, walk.h    which call path is this?           cache       (parent, instruction) -> node, tally
  *     codemap            instruction -> site                paths       the call tree (shared with snapshots)
  *   side partition   all other blocks; its lock protects it (side.h)
@@ -22,6 +23,7 @@
 #include "addrmap.h"
 #include "calltree.h"
 #include "codemap.h"
+#include "magazine.h"
 #include "measure.h"
 #include "mirror.h"
 #include "side.h"
@@ -48,6 +50,7 @@ struct tracer {
     bool may_mark; /* may the walk mark frames? Not while a frame below may be sent to another line */
     struct mirrors mirrors;
     struct ledger ledger;
+    struct magazines magazines; /* shut until the hooks open them; their blocks outlive a stop */
     struct addrmap map;
     struct bigmap big;
     struct step *cache;
@@ -75,7 +78,7 @@ struct tracer {
 
 /* All calls need the main GIL, but for those that say otherwise. */
 
-/* Once, before anything else: the side's lock lives as long as the process. */
+/* Once, before anything else: the side's lock and the magazines live as long as the process. */
 void tracer_init(struct tracer *tracer);
 nodiscard status tracer_start(struct tracer *tracer, uint32_t frames);
 void tracer_stop(struct tracer *tracer);
@@ -100,6 +103,8 @@ nodiscard status tracer_watch_code(struct tracer *tracer, uintptr_t code);
 /* --- blocks of the main partition ------------------------------------------------------------------------------ */
 
 void tracer_put_slow(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally);
+/* The same for a block that is known not to be one of many equal ones: its record is not put into a slot. */
+void tracer_put_stranger(struct tracer *tracer, uintptr_t address, size_t size, uint32_t tally);
 /* A block's end, wherever its record is. Returns false if it is not known here. */
 bool tracer_remove_slow(struct tracer *tracer, uintptr_t address);
 /* The block stays, its tally becomes another. Returns false if the block is not known to the main partition. */
@@ -139,11 +144,36 @@ hot_inline void tracer_drop(struct tracer *tracer, const struct page *page, uint
     ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page, record));
 }
 
+/* The same, and the block is kept for the next one of its size. False: there is no room for it, so it is to be freed. */
+hot_inline bool tracer_keep(struct tracer *tracer, const struct page *page, uint32_t *slot,
+                            uintptr_t address) {
+    tracer_drop(tracer, page, slot);
+    return likely(magazine_keep(&tracer->magazines, page->stride, address, slot));
+}
+
+/* A kept block begins anew: its slot is at hand and empty, its page need not be asked. Returns false where tracer_put_slow
+ * must do it. */
+hot_inline bool tracer_put_kept(struct tracer *tracer, uint32_t *slot, size_t size, uint32_t tally) {
+    if (unlikely(slot == NULL))
+        return false;
+    *slot = slot_make(tally, (uint32_t)-size & 15);
+    ledger_gain(&tracer->ledger, tally, size);
+    return true;
+}
+
+/* The record where most small blocks are; NULL where only tracer_record and the slow ways can tell. */
+hot_inline uint32_t *tracer_record_near(const struct tracer *tracer, uintptr_t address,
+                                        const struct page **page) {
+    *page = addrmap_near(&tracer->map, address);
+    uint32_t *slot = likely(*page != NULL) ? page_slot(*page, address) : NULL;
+    return likely(slot != NULL && *slot != 0) ? slot : NULL;
+}
+
 /* Returns false where only tracer_remove_slow can tell. */
 hot_inline bool tracer_remove_fast(struct tracer *tracer, uintptr_t address) {
-    const struct page *page = addrmap_near(&tracer->map, address);
-    uint32_t *slot = likely(page != NULL) ? page_slot(page, address) : NULL;
-    if (unlikely(slot == NULL || *slot == 0))
+    const struct page *page;
+    uint32_t *slot = tracer_record_near(tracer, address, &page);
+    if (unlikely(slot == NULL))
         return false;
     tracer_drop(tracer, page, slot);
     return true;

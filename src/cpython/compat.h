@@ -5,7 +5,9 @@
 #ifndef MEMTALLY_COMPAT_H
 #define MEMTALLY_COMPAT_H
 
+#include <dlfcn.h>
 #include <Python.h>
+#include <string.h>
 
 #include "../core/base.h"
 
@@ -57,6 +59,17 @@ static inline size_t object_header_size(PyTypeObject *type) {
         size += 2 * sizeof(void *);
 #endif
     return size;
+}
+
+/* Do all three domains go straight to CPython's own allocator, with no hook and no debugging between? It has a name then.
+ * The function is exported and not declared everywhere; false where it is not there. With the GIL. */
+static inline bool pymalloc_is_alone(void) {
+    union {
+        void *address;
+        const char *(*get)(void);
+    } name = {dlsym(RTLD_DEFAULT, "_PyMem_GetCurrentAllocatorName")};
+    const char *found = name.address != NULL ? name.get() : NULL;
+    return found != NULL && strcmp(found, "pymalloc") == 0;
 }
 
 #define COMPILED_FOR "CPython " Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)

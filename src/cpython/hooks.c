@@ -3,7 +3,12 @@
  * MEM and OBJ calls come with the GIL of their interpreter: the main one, also of sub-interpreters that share it, or
  * another (apart, in the words of side.h). If the calling thread is the tracer's fast thread, it holds
  * the main GIL and may use the main partition at once: one load and one comparison replace all other checks.
- * RAW calls come from anywhere: with the main GIL (joint), with another's, with none, from threads Python never saw. */
+ * RAW calls come from anywhere: with the main GIL (joint), with another's, with none, from threads Python never saw.
+ *
+ * Where pymalloc alone is below, the fast thread keeps blocks that were just freed (magazine.h). Such a block must hold
+ * its whole class, which is so for all that pymalloc has in its pools, and not for what it has from RAW: blocks over 512
+ * bytes, what these become when they shrink, and all where it finds no room for pools. So what comes from RAW, or may,
+ * never gets a slot, and what has no slot is not kept. */
 #include "walk_frames.h"
 
 #include "apart.h"
@@ -31,6 +36,9 @@ static THREAD_LOCAL bool inside;
  * given back in there (by another tracer below, which has tables of its own) may have one. */
 static THREAD_LOCAL const void *going;
 
+/* The last block that RAW gave an allocator below in this thread. */
+static THREAD_LOCAL const void *nested;
+
 /* A call of this thread came through here, not as the fast thread: how is_in_chain finds out. */
 static THREAD_LOCAL bool probed, probed_raw;
 
@@ -50,10 +58,26 @@ static out_of_line void look_again(void) {
 /* The tally of the present call path where the usual way finds it, or 0. */
 hot_inline uint32_t tally_known(PyThreadState *fast) { return walk_marked(&the_tracer, frame_current(fast)); }
 
+/* Blocks are kept from pymalloc, and in the main interpreter: another one may have a pymalloc of its own. */
+static bool may_keep, below_is_pymalloc;
+
+/* pymalloc gave memory back to the system, and would perhaps give back more but for kept blocks: magazines are shut, and
+ * the next block that is freed takes them all along. */
+static bool kept_too_long;
+
+/* Returns false where there is no memory; the side's window is closed all the same. */
+static out_of_line bool enter(PyThreadState *thread) {
+    if (may_keep && thread->interp == PyInterpreterState_Main())
+        magazines_open(&the_tracer.magazines);
+    else
+        magazines_shut(&the_tracer.magazines);
+    kept_too_long = false; /* another interpreter could not give them back */
+    return tracer_enter(&the_tracer, thread) == STATUS_OK;
+}
+
 /* With the main GIL: the tally of the present call path, or 0 where there is no memory. */
 static inline uint32_t tally_now(PyThreadState *thread) {
-    if (unlikely((const void *)thread != the_tracer.entered) &&
-        tracer_enter(&the_tracer, thread) != STATUS_OK)
+    if (unlikely((const void *)thread != the_tracer.entered) && !enter(thread))
         return 0;
     uint32_t tally = tally_known(thread);
     return likely(tally != 0) ? tally : capture_slow(thread);
@@ -103,19 +127,23 @@ static void side_put(PyThreadState *thread, bool joint, void *block, size_t size
 /* `announced`: how many bytes of the block an object in it may be announced in without a second look: none after a
  * realloc, which is not the birth of an object, and none in the MEM domain. All of these return the block. */
 
-static void *put_now(void *block, size_t size, size_t announced, uint32_t tally) {
+/* `pooled`: is it of a kind that may have a slot? */
+static void *put_now(void *block, size_t size, size_t announced, bool pooled, uint32_t tally) {
     if (unlikely(tally == 0)) {
         tracer_count_lost(&the_tracer);
         return block;
     }
     hooks_newest = (struct newest){(uintptr_t)block, announced};
-    tracer_put(&the_tracer, (uintptr_t)block, size, tally);
+    if (likely(pooled))
+        tracer_put(&the_tracer, (uintptr_t)block, size, tally);
+    else
+        tracer_put_stranger(&the_tracer, (uintptr_t)block, size, tally);
     return block;
 }
 
 /* Not the fast thread: another one with the main GIL becomes it, unless somebody measures; blocks under another GIL go
  * to the side. */
-static out_of_line void *put_elsewhere(void *block, size_t size, size_t announced) {
+static out_of_line void *put_elsewhere(void *block, size_t size, size_t announced, bool pooled) {
     PyThreadState *thread = threadstate_get();
     if (!thread_has_main_gil(thread)) {
         __atomic_store_n(&the_tracer.strays, true, __ATOMIC_RELAXED);
@@ -126,14 +154,14 @@ static out_of_line void *put_elsewhere(void *block, size_t size, size_t announce
     if (!the_tracer.active)
         return block;
     uint32_t tally = tally_now(thread);
-    put_now(block, size, announced, tally);
+    put_now(block, size, announced, pooled, tally);
     if (tally != 0 && tracer_is_measured(&the_tracer))
         measure_put(&the_tracer, (uintptr_t)block, size);
     return block;
 }
 
-static out_of_line void *put_slow(void *block, size_t size, size_t announced) {
-    return put_now(block, size, announced, capture_slow(threadstate_get()));
+static out_of_line void *put_slow(void *block, size_t size, size_t announced, bool pooled) {
+    return put_now(block, size, announced, pooled, capture_slow(threadstate_get()));
 }
 
 /* No slot is waiting for it. */
@@ -142,18 +170,47 @@ static out_of_line void *put_unfit(void *block, size_t size, uint32_t tally) {
     return block;
 }
 
+static out_of_line void *put_stranger(void *block, size_t size, size_t announced) {
+    PyThreadState *thread = threadstate_get();
+    if ((const void *)thread != the_tracer.fast_thread)
+        return put_elsewhere(block, size, announced, false);
+    return put_now(block, size, announced, false, tally_now(thread));
+}
+
 hot_inline void *put(void *block, size_t size, size_t announced) {
     const void *fast = the_tracer.fast_thread;
+    if (unlikely(block == nested))
+        return put_stranger(block, size, announced);
     if (unlikely(threadstate_near() != fast))
-        return put_elsewhere(block, size, announced);
+        return put_elsewhere(block, size, announced, true);
     uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
     if (unlikely(tally == 0))
-        return put_slow(block, size, announced);
+        return put_slow(block, size, announced, true);
     hooks_newest.address = (uintptr_t)block;
     hooks_newest.size = announced;
     if (unlikely(!tracer_put_fast(&the_tracer, (uintptr_t)block, size, tally)))
         return put_unfit(block, size, tally);
     return block;
+}
+
+/* A block that was kept, or is resized where it is, begins anew; `slot` is its record's. */
+hot_inline void *put_kept(uintptr_t address, uint32_t *slot, size_t size, size_t announced, uint32_t tally) {
+    void *block = (void *)address;
+    hooks_newest.address = address;
+    hooks_newest.size = announced;
+    if (unlikely(!tracer_put_kept(&the_tracer, slot, size, tally)))
+        return put_unfit(block, size, tally);
+    return block;
+}
+
+/* It stays kept while its call path is looked for. */
+static out_of_line void *put_kept_slow(struct round *top, size_t size, size_t announced) {
+    uint32_t tally = capture_slow(threadstate_get());
+    struct round kept = magazine_take(&the_tracer.magazines, top, size);
+    if (likely(tally != 0))
+        return put_kept(kept.block, kept.slot, size, announced, tally);
+    tracer_count_lost(&the_tracer);
+    return (void *)kept.block;
 }
 
 /* --- their end ------------------------------------------------------------------------------------------------------ */
@@ -165,8 +222,7 @@ static void remove_slow(void *block) {
 
 /* Entering settles the side's window, which a loss in the main partition must not overtake. */
 static void remove_entered(void *block, PyThreadState *thread) {
-    status no_matter = tracer_enter(&the_tracer, thread); /* no memory for a mirror: it still settles */
-    (void)no_matter;
+    (void)enter(thread); /* no memory for a mirror: it still settles */
     remove_slow(block);
 }
 
@@ -194,15 +250,30 @@ static void free_below(PyMemAllocatorEx *under, void *block) {
     going = NULL;
 }
 
-/* `objects`: blocks of this domain are objects, of which the reference tracer tells; if it has not told of the last
- * one, somebody has taken its place. */
-hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t size) {
-    if (objects && unlikely(hooks_newest.size != 0))
-        look_again();
+static out_of_line void *malloc_below(PyMemAllocatorEx *under, size_t size, size_t announced) {
     inside = true;
     void *block = under->malloc(under->ctx, size);
     inside = false;
-    return likely(block != NULL) ? put(block, size, objects ? size : 0) : NULL;
+    return likely(block != NULL) ? put(block, size, announced) : NULL;
+}
+
+/* The usual way is from kept block to record, without a call. `objects`: blocks of this domain are objects, of which the
+ * reference tracer tells; if it has not told of the last one, somebody has taken its place. */
+hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t size) {
+    if (objects && unlikely(hooks_newest.size != 0))
+        look_again();
+    const void *fast = the_tracer.fast_thread;
+    size_t announced = objects ? size : 0;
+    if (unlikely(threadstate_near() != fast))
+        return malloc_below(under, size, announced);
+    struct round *top = magazine_top(&the_tracer.magazines, size);
+    if (unlikely(top == NULL))
+        return malloc_below(under, size, announced);
+    uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
+    if (unlikely(tally == 0))
+        return put_kept_slow(top, size, announced);
+    struct round kept = magazine_take(&the_tracer.magazines, top, size);
+    return put_kept(kept.block, kept.slot, size, announced, tally);
 }
 
 hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t count, size_t size) {
@@ -213,6 +284,12 @@ hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t cou
     return likely(block != NULL) ? put(block, bytes, objects ? bytes : 0) : NULL;
 }
 
+/* Has it a slot? What has none may be a block that pymalloc got from RAW, and stays one when it shrinks. */
+static bool is_pooled(void *block) {
+    struct page *page;
+    return the_tracer.active && tracer_record(&the_tracer, (uintptr_t)block, &page) != NULL;
+}
+
 /* The record of a side block is taken out before the allocator may give its address to another thread. */
 static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, size_t size) {
     PyThreadState *thread = threadstate_get();
@@ -220,6 +297,7 @@ static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, s
     struct taken taken = {0};
     if (!joint || the_tracer.strays)
         taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
+    bool pooled = joint && is_pooled(old);
     void *block = realloc_below(under, old, size);
     if (block == NULL) {
         tracer_side_put_back(&the_tracer, joint, (uintptr_t)old, taken);
@@ -228,19 +306,81 @@ static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, s
     tracer_side_forget(&the_tracer, joint, taken);
     if (joint && the_tracer.active && taken.run == 0)
         remove_entered(old, thread);
-    return put_elsewhere(block, size, 0);
+    return put_elsewhere(block, size, 0, pooled && block != nested);
+}
+
+static void give_back(void *context, uintptr_t block) {
+    PyMemAllocatorEx *under = context;
+    under->free(under->ctx, (void *)block);
+}
+
+/* All kept blocks go to the allocator that they came from. In the main interpreter. */
+static void give_all_back(void) {
+    magazines_empty(&the_tracer.magazines, give_back, &below[PYMEM_DOMAIN_OBJ]);
+    kept_too_long = false;
+}
+
+static out_of_line void free_unkept(PyMemAllocatorEx *under, void *block) {
+    under->free(under->ctx, block);
+    if (unlikely(kept_too_long)) {
+        give_all_back();
+        magazines_open(&the_tracer.magazines);
+    }
+}
+
+/* The record is written before the old block may be freed: freeing may move all slots. */
+hot_inline void *resize_into(PyMemAllocatorEx *under, struct round *top, void *old, const struct page *page,
+                             uint32_t *slot, size_t size, uint32_t tally) {
+    size_t used = slot_size(page, *slot);
+    struct round kept = magazine_take(&the_tracer.magazines, top, size);
+    memcpy((void *)kept.block, old, used < size ? used : size);
+    bool there_is_room = tracer_keep(&the_tracer, page, slot, (uintptr_t)old);
+    void *block = put_kept(kept.block, kept.slot, size, 0, tally);
+    if (unlikely(!there_is_room))
+        free_unkept(under, old);
+    return block;
+}
+
+/* A block with a slot gets another size as pymalloc would do it: where it is, if it fits and wastes at most a quarter or
+ * less than a class, else in a kept block. NULL, and nothing done: pymalloc is to do it. */
+hot_inline void *resize_kept(PyMemAllocatorEx *under, void *old, const struct page *page, uint32_t *slot,
+                             size_t size) {
+    const size_t stride = page->stride;
+    const bool fits = size - 1 < stride && (4 * size > 3 * stride || stride - size < 16);
+    struct round *top = fits ? NULL : magazine_top(&the_tracer.magazines, size);
+    if (unlikely(fits ? !the_tracer.magazines.is_open : top == NULL))
+        return NULL;
+    PyThreadState *thread = threadstate_get();
+    uint32_t tally = tally_known(thread);
+    if (unlikely(tally == 0) && (tally = capture_slow(thread)) == 0)
+        return NULL;
+    if (!fits)
+        return resize_into(under, top, old, page, slot, size, tally);
+    tracer_drop(&the_tracer, page, slot);
+    if (likely(stride - size < 16)) /* what a slot can tell */
+        return put_kept((uintptr_t)old, slot, size, 0, tally);
+    return put_now(old, size, 0, true, tally);
 }
 
 /* Under the main GIL nobody else can get the old address in this partition before we know how it went. */
 hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size) {
-    if (unlikely(threadstate_near() != the_tracer.fast_thread && old != NULL))
+    if (old == NULL)
+        return object_malloc(under, false, size);
+    if (unlikely(threadstate_near() != the_tracer.fast_thread))
         return realloc_elsewhere(under, old, size);
-    void *block = realloc_below(under, old, size);
+    const struct page *page;
+    uint32_t *slot = tracer_record_near(&the_tracer, (uintptr_t)old, &page);
+    void *block = likely(slot != NULL) ? resize_kept(under, old, page, slot, size) : NULL;
+    if (likely(block != NULL))
+        return block;
+    block = realloc_below(under, old, size);
     if (unlikely(block == NULL))
         return NULL;
-    if (old != NULL && unlikely(!tracer_remove_fast(&the_tracer, (uintptr_t)old)))
-        remove_slow(old);
-    return put(block, size, 0);
+    if (likely(tracer_remove_fast(&the_tracer, (uintptr_t)old)))
+        return put(block, size, 0);
+    bool pooled = is_pooled(old);
+    remove_slow(old);
+    return pooled ? put(block, size, 0) : put_stranger(block, size, 0);
 }
 
 static out_of_line void free_slow(PyMemAllocatorEx *under, void *block) {
@@ -256,11 +396,16 @@ static out_of_line void free_slow(PyMemAllocatorEx *under, void *block) {
 
 /* The usual free is of a small block, for which no allocator below calls another one. */
 hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
-    if (likely(threadstate_near() == the_tracer.fast_thread) &&
-        likely(tracer_remove_fast(&the_tracer, (uintptr_t)block)))
-        under->free(under->ctx, block);
-    else
+    const struct page *page = NULL;
+    uint32_t *slot = NULL;
+    if (likely(threadstate_near() == the_tracer.fast_thread))
+        slot = tracer_record_near(&the_tracer, (uintptr_t)block, &page);
+    if (unlikely(slot == NULL)) {
         free_slow(under, block);
+        return;
+    }
+    if (unlikely(!tracer_keep(&the_tracer, page, slot, (uintptr_t)block)))
+        free_unkept(under, block);
 }
 
 /* The context is not looked at: ours is the one of the allocator below, so that a thread which reads the allocator
@@ -315,11 +460,16 @@ static void raw_put(struct caller caller, void *block, size_t size) {
     side_put(caller.thread, caller.joint, block, size);
 }
 
+static void *nest(void *block) {
+    nested = block;
+    return block;
+}
+
 static void *raw_malloc(void *context, size_t size) {
     (void)context;
     PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
     if (inside)
-        return under->malloc(under->ctx, size);
+        return nest(under->malloc(under->ctx, size));
     inside = true;
     void *block = under->malloc(under->ctx, size);
     inside = false;
@@ -332,7 +482,7 @@ static void *raw_calloc(void *context, size_t count, size_t size) {
     (void)context;
     PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
     if (inside)
-        return under->calloc(under->ctx, count, size);
+        return nest(under->calloc(under->ctx, count, size));
     inside = true;
     void *block = under->calloc(under->ctx, count, size);
     inside = false;
@@ -351,7 +501,7 @@ static void *raw_realloc(void *context, void *old, size_t size) {
     PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
     if (inside) {
         remove_nested(old);
-        return under->realloc(under->ctx, old, size);
+        return nest(under->realloc(under->ctx, old, size));
     }
     struct caller caller = caller_now();
     struct taken taken = {0};
@@ -454,8 +604,11 @@ static void *arena_alloc(void *context, size_t size) { return arenas_below.alloc
 
 static void arena_free(void *context, void *arena, size_t size) {
     arenas_below.free(context, arena, size);
-    if (threadstate_near() == the_tracer.entered)
-        tracer_release(&the_tracer, (uintptr_t)arena, (uintptr_t)arena + size);
+    if (threadstate_near() != the_tracer.entered)
+        return;
+    tracer_release(&the_tracer, (uintptr_t)arena, (uintptr_t)arena + size);
+    kept_too_long = the_tracer.magazines.is_open;
+    magazines_shut(&the_tracer.magazines);
 }
 
 static bool arenas_are_ours(void) {
@@ -507,8 +660,8 @@ static bool is_in_chain(PyMemAllocatorDomain domain) {
     return domain == PYMEM_DOMAIN_RAW ? probed_raw : probed;
 }
 
-bool hooks_install(void) {
-    bool changed = false;
+bool hooks_install(bool keep) {
+    bool changed = false, pymalloc = pymalloc_is_alone();
     arenas_install();
     for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
         if (is_on_top(domain) || is_in_chain(domain))
@@ -516,17 +669,23 @@ bool hooks_install(void) {
         changed = true;
         PyMemAllocatorEx now;
         PyMem_GetAllocator(domain, &now);
-        if (memcmp(&now, &below[domain], sizeof now) != 0) /* a late call may be reading it */
+        if (memcmp(&now, &below[domain], sizeof now) != 0) { /* a late call may be reading it */
+            give_all_back();
             below[domain] = now;
+        }
         platform_publish(); /* a thread that finds the hook must find what is below it */
         PyMemAllocatorEx hook = ours[domain];
         hook.ctx = below[domain].ctx;
         PyMem_SetAllocator(domain, &hook);
     }
+    if (changed)
+        below_is_pymalloc = pymalloc;
+    may_keep = keep && below_is_pymalloc;
     return changed;
 }
 
 void hooks_remove(void) {
+    give_all_back();
     arenas_remove();
     for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
         if (is_on_top(domain))
@@ -537,3 +696,5 @@ void hooks_remove(void) {
 bool hooks_on_top(void) {
     return is_on_top(PYMEM_DOMAIN_RAW) && is_on_top(PYMEM_DOMAIN_MEM) && is_on_top(PYMEM_DOMAIN_OBJ);
 }
+
+bool hooks_keep(void) { return may_keep; }

@@ -13,9 +13,11 @@
 
 #include "compat.h"
 
-/* No effect on domains where calls reach our hooks already. Returns whether any did not. With the main GIL. */
-bool hooks_install(void);
-void hooks_remove(void); /* stays, passing through, where another tracer has put itself above */
+/* No effect on domains where calls reach our hooks already. Returns whether any did not. `keep`: may freed blocks be kept
+ * for a while (magazine.h), where nothing but pymalloc is below? With the main GIL, in the main interpreter. */
+bool hooks_install(bool keep);
+void hooks_remove(void); /* stays, passing through, where another tracer has put itself above; the same */
+bool hooks_keep(void);   /* are freed blocks kept? */
 bool hooks_on_top(void); /* are all three domains' hooks ours? */
 
 /* Who calls what needs no GIL, and whether it holds the main one all the same. */

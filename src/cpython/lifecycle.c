@@ -110,7 +110,7 @@ int engine_start(int nframe) {
     patching = !safe;
     capture_allow_marks(!safe);
     threadstate_init();
-    (void)hooks_install();
+    (void)hooks_install(!safe);
     if (tracer_start(&the_tracer, (uint32_t)nframe) != STATUS_OK) {
         hooks_remove();
         PyErr_NoMemory();
@@ -148,9 +148,9 @@ int engine_clear(void) {
 }
 
 /* Another tracer that was there before us takes our hooks away with its own when it stops: put them back, and say that
- * something was missed. */
+ * something was missed. Blocks that are known may come from what was below then, so none are kept that were not before. */
 static int mind_the_gap(void) {
-    if (!the_tracer.active || hooks_on_top() || !hooks_install())
+    if (!the_tracer.active || hooks_on_top() || !hooks_install(hooks_keep()))
         return 0;
     gaps++;
     return PyErr_WarnEx(PyExc_RuntimeWarning,
@@ -240,10 +240,11 @@ static PyObject *foreign_domains(void) {
 PyObject *engine_capabilities(void) {
     bool marks = the_tracer.active ? capture_has_marks() : !be_safe();
     return Py_BuildValue(
-        "{sOsNsOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
+        "{sOsNsOsOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
         "foreign_domains", foreign_domains(), "frame_marks", marks ? Py_True : Py_False, "fast_thread_state",
         threadstate_distance != 0 ? Py_True : Py_False, "exact_lines", jit_is_on() ? Py_False : Py_True,
-        "hooks_on_top", the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
+        "kept_blocks", the_tracer.active && hooks_keep() ? Py_True : Py_False, "hooks_on_top",
+        the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
         (unsigned long long)the_tracer.lost, "forgotten_paths", (unsigned long long)the_tracer.forgotten,
         "gaps", gaps);
 }

@@ -103,7 +103,9 @@ PyDoc_STRVAR(capabilities_doc,
              "New dict by name: what this interpreter lets the tracer do (bool; a str says why\n"
              "not), how many traces were lost for want of memory (lost_traces), how many call\n"
              "paths that hold nothing any more were added up as \"<forgotten>\" (forgotten_paths),\n"
-             "and how many times another tracer took the allocator hooks away for a while (gaps).");
+             "and how many times another tracer took the allocator hooks away for a while (gaps).\n"
+             "kept_blocks: while tracing, up to 31 freed blocks of each size class are kept for the\n"
+             "next ones, so sys.getallocatedblocks() may count up to 992 blocks more.");
 
 static PyObject *capabilities(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
     return engine_capabilities();

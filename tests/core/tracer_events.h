@@ -32,16 +32,58 @@ static inline void main_remove(struct world *world, uintptr_t address) {
     uint32_t i = find_block(world, MAIN_DOMAIN, address);
     if (!enter(world))
         return;
-    bool found = tracer_remove_fast(&world->tracer, address) || tracer_remove_slow(&world->tracer, address);
+    const struct page *page;
+    uint32_t *slot = tracer_record_near(&world->tracer, address, &page);
+    bool found = slot != NULL || tracer_remove_slow(&world->tracer, address);
+    if (slot != NULL)
+        (void)tracer_keep(&world->tracer, page, slot, address);
     assert_int_equal(found, i < world->count);
     if (found)
         log_end(world, i);
     assert_int_equal(world->tracer.generation, world->generation);
 }
 
+/* The allocator below has blocks that are kept, so it gives them to nobody. */
+static inline bool is_kept(const struct world *world, uintptr_t address) {
+    const struct magazines *magazines = &world->tracer.magazines;
+    for (uint32_t class = 1; class < CLASS_COUNT; class ++) {
+        const struct round *round = magazines->is_open ? magazines->tops[class] : magazines->resting[class];
+        for (; round->block != 0; round--) {
+            if (round->block == address)
+                return true;
+        }
+    }
+    return false;
+}
+
+static inline void give_nowhere(void *context, uintptr_t block) {
+    (void)context;
+    (void)block;
+}
+
+/* A kept block where there is one of this size. */
+static inline bool main_put_kept(struct world *world, uint64_t size, uint32_t who) {
+    uint32_t tally;
+    if (!enter(world) || tracer_tally_of(&world->tracer, world->nodes[who], &tally) != STATUS_OK)
+        return true;
+    struct round *top = magazine_top(&world->tracer.magazines, (size_t)size);
+    if (top == NULL)
+        return false;
+    struct round kept = magazine_take(&world->tracer.magazines, top, (size_t)size);
+    uintptr_t address = kept.block;
+    uint64_t lost = world->tracer.lost;
+    if (!tracer_put_kept(&world->tracer, kept.slot, (size_t)size, tally))
+        tracer_put_slow(&world->tracer, address, (size_t)size, tally);
+    if (world->tracer.lost == lost)
+        log_gain(world, (struct block){address, size, MAIN_DOMAIN, who, true, false});
+    return true;
+}
+
 /* A block whose end was not seen may be there, but for one that is in the bigmap: who watches must see all.
  */
 static inline void main_put(struct world *world, uintptr_t address, uint64_t size, uint32_t who) {
+    if (main_put_kept(world, size, who) || is_kept(world, address))
+        return;
     uint32_t old = find_block(world, MAIN_DOMAIN, address), tally;
     if (old < world->count && !in_a_slot(world, address))
         main_remove(world, address);

@@ -171,7 +171,7 @@ static void main_event(struct world *world, uint32_t growth) {
         main_remove(world, address);
     else if (what < 9)
         main_move(world, address, below(world, NODES));
-    else if ((address & 15) == 0)
+    else if ((address & 15) == 0 && !is_kept(world, address))
         main_watch(world, address);
 }
 
@@ -191,7 +191,7 @@ static void side_event(struct world *world, uint32_t growth, bool joint) {
 }
 
 static void rare_event(struct world *world) {
-    uint32_t what = below(world, 12);
+    uint32_t what = below(world, 16);
     if (what < 6) {
         bool pending = world->tracer.side.pending;
         tracer_reset_peak(&world->tracer);
@@ -208,8 +208,14 @@ static void rare_event(struct world *world) {
         assert_int_equal(vmem_bytes(&world->tracer.memory), 0);
         if (world_start(world, 1 + below(world, 30)) != STATUS_OK)
             assert_true(support_fail_at != 0);
-    } else {
+    } else if (what < 12) {
         tracer_leave(&world->tracer);
+    } else if (what < 14) {
+        magazines_open(&world->tracer.magazines);
+    } else if (what < 15) {
+        magazines_shut(&world->tracer.magazines);
+    } else {
+        magazines_empty(&world->tracer.magazines, give_nowhere, NULL);
     }
 }
 
