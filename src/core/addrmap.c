@@ -127,6 +127,24 @@ static bool all_empty(const struct page *page) {
 
 static void forget_recent(struct addrmap *map) { memset(map->recent, 0, sizeof map->recent); }
 
+static void forget_nothing(struct addrmap *map) {
+    for (size_t i = 0; i < RECENT_SIZE; i++) {
+        if (map->recent[i].slot == &map->nothing)
+            map->recent[i].object = 0;
+    }
+}
+
+bool addrmap_remember(struct addrmap *map, uintptr_t object, uintptr_t block) {
+    const struct page *page = addrmap_page(map, block);
+    uint32_t *slot = page != NULL ? page_slot(page, block) : NULL;
+    if ((slot == NULL || *slot == 0) && addrmap_may_refuse(map, block))
+        return false;
+    *addrmap_recent(map, object) = (struct recent){.object = object,
+                                                   .slot = slot != NULL ? slot : &map->nothing,
+                                                   .stride = page != NULL ? page->stride : 0};
+    return true;
+}
+
 static void slots_end(struct addrmap *map, const struct page *page) {
     forget_recent(map);
     if (map->magazines != NULL)
@@ -205,6 +223,7 @@ static status learn_stride(struct addrmap *map, struct page *page, uintptr_t add
     bool strangers = has_strangers(page);
     if (page->stride != 0)
         unlearn(map, page);
+    forget_nothing(map);
     uint32_t *slots;
     status result = slots_take(map, stride, &slots);
     if (result != STATUS_OK)

@@ -40,10 +40,13 @@ struct page {
 };
 
 /* An object that came out of a free list, and the slot of its block: free lists hand out the same few again and
- * again. A slot stays its block's home until the page learns another stride or refuses the block. */
+ * again. A slot stays its block's home until the page learns another stride or refuses the block. A block that is known to
+ * have no record yet, none before its page learns, has the slot `nothing`. */
 struct recent {
     uintptr_t object; /* 0: none */
     uint32_t *slot;
+    uint32_t stride;
+    uint32_t reserved[3];
 };
 enum { RECENT_SIZE = SIZED(64, 2) };
 
@@ -58,7 +61,8 @@ struct addrmap {
     struct region tables;                  /* uint32_t: the roots in use, for walking */
     size_t table_count;
     struct recent recent[RECENT_SIZE];
-    size_t counted; /* bytes of root and tables that the account knows of: what has been touched */
+    uint32_t nothing; /* always 0 */
+    size_t counted;   /* bytes of root and tables that the account knows of: what has been touched */
     struct magazines *magazines; /* borrowed: to be told of slots that end; NULL: nobody is */
     struct vmem *account;        /* borrowed */
 };
@@ -98,8 +102,8 @@ hot_inline uint32_t *page_slot(const struct page *page, uintptr_t address) {
 }
 
 hot_inline uint32_t slot_tally(uint32_t slot) { return slot >> UNUSED_BITS; }
-hot_inline uint32_t slot_size(const struct page *page, uint32_t slot) {
-    return page->stride - (slot & ((1u << UNUSED_BITS) - 1));
+hot_inline uint32_t slot_size(uint32_t stride, uint32_t slot) {
+    return stride - (slot & ((1u << UNUSED_BITS) - 1));
 }
 hot_inline uint32_t slot_with_tally(uint32_t slot, uint32_t tally) {
     return (slot & ((1u << UNUSED_BITS) - 1)) | tally << UNUSED_BITS;
@@ -129,6 +133,8 @@ bool addrmap_may_refuse(const struct addrmap *map, uintptr_t address);
 hot_inline struct recent *addrmap_recent(struct addrmap *map, uintptr_t object) {
     return &map->recent[(object >> 4) & (RECENT_SIZE - 1)];
 }
+/* Remembers the slot of an object's block. Returns false where that may be kept elsewhere. */
+bool addrmap_remember(struct addrmap *map, uintptr_t object, uintptr_t block);
 
 /* The allocator gave [start, end) back to the system. Cannot fail: at worst the slots stay spare. */
 void addrmap_release(struct addrmap *map, uintptr_t start, uintptr_t end);

@@ -140,7 +140,7 @@ static status count_page(void *context, uintptr_t start, const struct page *page
         uint32_t slot = page->slots[i];
         if (slot == 0)
             continue;
-        status result = counts_add(counts, slot_tally(slot), slot_size(page, slot));
+        status result = counts_add(counts, slot_tally(slot), slot_size(page->stride, slot));
         if (result != STATUS_OK)
             return result;
     }

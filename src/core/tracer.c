@@ -242,7 +242,7 @@ bool tracer_find(const struct tracer *tracer, uintptr_t address, uint64_t *size,
     struct page *page;
     const uint32_t *slot = tracer_record(tracer, address, &page);
     if (slot != NULL) {
-        *size = slot_size(page, *slot);
+        *size = slot_size(page->stride, *slot);
         *tally = slot_tally(*slot);
         return true;
     }
@@ -264,7 +264,7 @@ status tracer_watch_code(struct tracer *tracer, uintptr_t code) {
     struct page *page;
     uint32_t *slot = tracer_record(tracer, code, &page);
     uint32_t record = slot != NULL ? *slot : 0;
-    uint32_t size = slot != NULL ? slot_size(page, record) : 0;
+    uint32_t size = slot != NULL ? slot_size(page->stride, record) : 0;
     status result = bigmap_reserve(&tracer->big, size);
     if (result == STATUS_OK)
         result = addrmap_refuse(&tracer->map, code);
@@ -406,7 +406,7 @@ static status add_page(void *context, uintptr_t start, const struct page *page, 
     for (uint32_t i = 0; i < count; i++) {
         if (page->slots[i] != 0) {
             sum->blocks++;
-            sum->bytes += slot_size(page, page->slots[i]);
+            sum->bytes += slot_size(page->stride, page->slots[i]);
         }
     }
     return STATUS_OK;

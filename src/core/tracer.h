@@ -141,7 +141,7 @@ static inline uint32_t *tracer_record(const struct tracer *tracer, uintptr_t add
 hot_inline void tracer_drop(struct tracer *tracer, const struct page *page, uint32_t *slot) {
     uint32_t record = *slot;
     *slot = 0;
-    ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page, record));
+    ledger_lose(&tracer->ledger, slot_tally(record), slot_size(page->stride, record));
 }
 
 /* The same, and the block is kept for the next one of its size. False: there is no room for it, so it is to be freed. */
@@ -186,7 +186,7 @@ static inline void tracer_move(struct tracer *tracer, const struct page *page, u
     if (slot_tally(record) == tally)
         return;
     *slot = slot_with_tally(record, tally);
-    ledger_move(&tracer->ledger, slot_tally(record), tally, slot_size(page, record));
+    ledger_move(&tracer->ledger, slot_tally(record), tally, slot_size(page->stride, record));
 }
 
 /* --- blocks of the side partition: any thread; `joint` if it holds the main GIL ---------------------------------- */

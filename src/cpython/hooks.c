@@ -331,7 +331,7 @@ static out_of_line void free_unkept(PyMemAllocatorEx *under, void *block) {
 /* The record is written before the old block may be freed: freeing may move all slots. */
 hot_inline void *resize_into(PyMemAllocatorEx *under, struct round *top, void *old, const struct page *page,
                              uint32_t *slot, size_t size, uint32_t tally) {
-    size_t used = slot_size(page, *slot);
+    size_t used = slot_size(page->stride, *slot);
     struct round kept = magazine_take(&the_tracer.magazines, top, size);
     memcpy((void *)kept.block, old, used < size ? used : size);
     bool there_is_room = tracer_keep(&the_tracer, page, slot, (uintptr_t)old);
@@ -554,45 +554,42 @@ static out_of_line void object_made_slow(uintptr_t address, PyThreadState *threa
         tracer_move_slow(&the_tracer, address, tally);
 }
 
-/* `tally`: 0 where it is not known yet. */
-static out_of_line void move_object(PyObject *object, uint32_t tally) {
+/* The object's block is where this entry says. `tally`: 0 where it is not known yet. */
+static out_of_line int move_recent(const struct recent *recent, uint32_t tally) {
     if (tally == 0)
         tally = capture_slow(threadstate_get());
-    if (tally != 0)
-        tracer_move_slow(&the_tracer, block_of(object), tally);
-    else
+    uint32_t record = *recent->slot;
+    if (unlikely(tally == 0)) {
         tracer_count_lost(&the_tracer);
+    } else if (likely(record != 0) && slot_tally(record) != tally) {
+        *recent->slot = slot_with_tally(record, tally);
+        ledger_move(&the_tracer.ledger, slot_tally(record), tally, slot_size(recent->stride, record));
+    }
+    return 0;
 }
 
-/* The slot of an object's block, remembered for the next time; NULL: its record is elsewhere, or it has none. */
-static out_of_line const uint32_t *look_for_slot(PyObject *object) {
-    struct addrmap *map = &the_tracer.map;
+static out_of_line int object_reused_slow(PyObject *object) {
+    PyThreadState *thread = threadstate_get();
     uintptr_t block = block_of(object);
-    const struct page *page = addrmap_page(map, block);
-    uint32_t *slot = page != NULL ? page_slot(page, block) : NULL;
-    if (slot != NULL && (*slot != 0 || !addrmap_may_refuse(map, block))) {
-        *addrmap_recent(map, (uintptr_t)object) = (struct recent){(uintptr_t)object, slot};
-        return slot;
+    if (unlikely((const void *)thread != the_tracer.fast_thread) ||
+        !addrmap_remember(&the_tracer.map, (uintptr_t)object, block)) {
+        object_made_slow(block, thread);
+        return 0;
     }
-    if (addrmap_may_refuse(map, block))
-        object_made_slow(block, threadstate_get());
-    return NULL;
+    return hooks_object_reused(object);
 }
 
-/* The record is looked for first: many free-listed objects have blocks from before the start, which are not traced. */
-void hooks_object_reused(PyObject *object) {
+/* The record is looked at first: many free-listed objects have blocks from before the start, which are not traced. */
+int hooks_object_reused(PyObject *object) {
     const void *fast = the_tracer.fast_thread;
-    if (unlikely(threadstate_near() != fast)) {
-        object_made_slow(block_of(object), threadstate_get());
-        return;
-    }
     const struct recent *recent = addrmap_recent(&the_tracer.map, (uintptr_t)object);
-    const uint32_t *slot = likely(recent->object == (uintptr_t)object) ? recent->slot : look_for_slot(object);
-    if (slot == NULL || *slot == 0)
-        return;
+    if (unlikely(threadstate_near() != fast || recent->object != (uintptr_t)object))
+        return object_reused_slow(object);
+    uint32_t record = *recent->slot;
+    if (record == 0)
+        return 0;
     uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
-    if (unlikely(tally != slot_tally(*slot)))
-        move_object(object, tally);
+    return likely(slot_tally(record) == tally) ? 0 : move_recent(recent, tally);
 }
 
 /* --- arenas: pymalloc's memory goes back to the system, and with it what we keep for it ------------------------------ */

@@ -39,14 +39,14 @@ struct newest {
 extern ours_only struct newest hooks_newest;
 
 /* An object that is not in the newest block came out of a free list: its block's call path is the present one. */
-void hooks_object_reused(PyObject *object);
+int hooks_object_reused(PyObject *object); /* returns 0, as tracers of references do */
 
 /* An object was made (reftrace.c, newref.c). In the newest block it needs no second look. */
-hot_inline void hooks_object_made(PyObject *object) {
-    if (likely((uintptr_t)object - hooks_newest.address < hooks_newest.size))
-        hooks_newest.size = 0;
-    else
-        hooks_object_reused(object);
+hot_inline int hooks_object_made(PyObject *object) {
+    if (unlikely((uintptr_t)object - hooks_newest.address >= hooks_newest.size))
+        return hooks_object_reused(object);
+    hooks_newest.size = 0;
+    return 0;
 }
 
 #endif

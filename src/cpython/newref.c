@@ -19,12 +19,12 @@ static unsigned long announced;
 static void on_new_reference(PyObject *object) {
     new_reference(object);
     announced++;
-    hooks_object_made(object);
+    (void)hooks_object_made(object);
 }
 
 static void on_new_reference_no_total(PyObject *object) {
     new_reference_no_total(object);
-    hooks_object_made(object);
+    (void)hooks_object_made(object);
 }
 
 static struct symhook slots[] = {

@@ -13,15 +13,13 @@ static void *other_data;
 /* Destruction is not looked at: a block's end is when it is freed. */
 static int on_event(PyObject *object, PyRefTracerEvent event, void *data) {
     (void)data;
-    if (event == PyRefTracer_CREATE)
-        hooks_object_made(object);
-    return 0;
+    return event == PyRefTracer_CREATE ? hooks_object_made(object) : 0;
 }
 
 /* The same, and hands on what is about objects: 3.15 tells a tracer when it loses the slot, which those that are called
  * on have been told already. */
 static int on_event_chained(PyObject *object, PyRefTracerEvent event, void *data) {
-    on_event(object, event, data);
+    (void)on_event(object, event, data);
     if (event != PyRefTracer_CREATE && event != PyRefTracer_DESTROY)
         return 0;
     return other != NULL ? other(object, event, other_data) : 0;

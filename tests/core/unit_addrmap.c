@@ -91,10 +91,10 @@ static void a_slot_gives_back_the_tally_and_every_size(void **state) {
             *slot = slot_make(tallies[i], (uint32_t) - (size)&15);
             assert_int_not_equal(*slot, 0);
             assert_int_equal(slot_tally(*slot), tallies[i]);
-            assert_int_equal(slot_size(addrmap_page(&map, address), *slot), size);
+            assert_int_equal(slot_size(addrmap_page(&map, address)->stride, *slot), size);
             *slot = slot_with_tally(*slot, TALLY_MASK - 1);
             assert_int_equal(slot_tally(*slot), TALLY_MASK - 1);
-            assert_int_equal(slot_size(addrmap_page(&map, address), *slot), size);
+            assert_int_equal(slot_size(addrmap_page(&map, address)->stride, *slot), size);
         }
     }
     addrmap_fini(&map);
@@ -158,13 +158,41 @@ static void what_was_known_of_an_object_ends_with_its_page_s_pattern(void **stat
     uint32_t *slot = learn(&map, a_page, 64);
     for (uintptr_t header = 0; header <= 32; header += 16) {
         uintptr_t object = a_page + header;
-        *addrmap_recent(&map, object) = (struct recent){object, slot};
+        assert_true(addrmap_remember(&map, object, a_page));
+        assert_int_equal(addrmap_recent(&map, object)->object, object);
+        assert_ptr_equal(addrmap_recent(&map, object)->slot, slot);
+        assert_int_equal(addrmap_recent(&map, object)->stride, 64);
         assert_int_equal(addrmap_refuse(&map, a_page), STATUS_OK); /* its record is elsewhere now */
         assert_int_not_equal(addrmap_recent(&map, object)->object, object);
+        assert_false(addrmap_remember(&map, object, a_page));
+        *slot = slot_make(7, 0);
+        assert_true(addrmap_remember(&map, object, a_page)); /* its record is here again */
+        *slot = 0;
+        addrmap_fini(&map);
+        assert_int_equal(addrmap_init(&map, &account), STATUS_OK);
+        slot = learn(&map, a_page, 64);
     }
-    *addrmap_recent(&map, a_page) = (struct recent){a_page, slot};
+    assert_true(addrmap_remember(&map, a_page, a_page));
     assert_non_null(learn(&map, a_page, 32)); /* empty: another pattern */
     assert_int_not_equal(addrmap_recent(&map, a_page)->object, a_page);
+    addrmap_fini(&map);
+}
+
+/* An object whose block came before the start: nothing is known of it, and that is known, until it may be otherwise. */
+static void a_block_without_a_record_is_remembered_as_one(void **state) {
+    (void)state;
+    struct addrmap map;
+    assert_int_equal(addrmap_init(&map, &account), STATUS_OK);
+    const uintptr_t object = a_page + 80, odd = object + 64;
+    assert_true(addrmap_remember(&map, object, a_page + 64)); /* no page yet */
+    assert_ptr_equal(addrmap_recent(&map, object)->slot, &map.nothing);
+    assert_non_null(learn(&map, a_page, 64));
+    assert_int_not_equal(addrmap_recent(&map, object)->object, object);
+    assert_true(addrmap_remember(&map, odd, a_page + 8)); /* no block of the page's pattern */
+    assert_ptr_equal(addrmap_recent(&map, odd)->slot, &map.nothing);
+    assert_int_equal(addrmap_recent(&map, odd)->slot[0], 0);
+    assert_non_null(learn(&map, a_page + PAGE_BYTES, 64));
+    assert_int_not_equal(addrmap_recent(&map, odd)->object, odd);
     addrmap_fini(&map);
 }
 
@@ -184,7 +212,7 @@ static void slots_move_together_when_memory_goes_back(void **state) {
                 *slot = slot_make(i + 1, 0);
         }
         size_t full = vmem_bytes(&account);
-        *addrmap_recent(&map, a_page + 48) = (struct recent){a_page + 48, slot_of(&map, a_page + 48)};
+        assert_true(addrmap_remember(&map, a_page + 48, a_page + 48));
         for (uint32_t i = 0; i < PAGES; i++) {
             if (i % 4 != 0)
                 *slot_of(&map, a_page + (uintptr_t)i * PAGE_BYTES + 48) = 0;
@@ -314,7 +342,7 @@ static void assert_as_model(const struct addrmap *map) {
         const uint32_t *slot = slot_of(map, blocks[i].address);
         assert_non_null(slot);
         assert_int_equal(slot_tally(*slot), blocks[i].tally);
-        assert_int_equal(slot_size(addrmap_page(map, blocks[i].address), *slot), blocks[i].size);
+        assert_int_equal(slot_size(addrmap_page(map, blocks[i].address)->stride, *slot), blocks[i].size);
         kept++;
     }
     assert_true(addrmap_check(map));
@@ -471,6 +499,7 @@ int main(void) {
         cmocka_unit_test(what_does_not_fit_the_pattern_is_refused),
         cmocka_unit_test(a_page_knows_whether_it_has_strangers),
         cmocka_unit_test(what_was_known_of_an_object_ends_with_its_page_s_pattern),
+        cmocka_unit_test(a_block_without_a_record_is_remembered_as_one),
         cmocka_unit_test(slots_move_together_when_memory_goes_back),
         cmocka_unit_test(what_is_touched_is_counted_in_pages_of_the_system),
         cmocka_unit_test(addresses_beyond_48_bits_belong_to_the_bigmap),
