@@ -576,7 +576,8 @@ static out_of_line int object_reused_slow(PyObject *object) {
         object_made_slow(block, thread);
         return 0;
     }
-    return hooks_object_reused(object);
+    const struct recent *recent = addrmap_recent(&the_tracer.map, (uintptr_t)object);
+    return *recent->slot != 0 ? move_recent(recent, tally_known(thread)) : 0;
 }
 
 /* The record is looked at first: many free-listed objects have blocks from before the start, which are not traced. */
