@@ -126,8 +126,9 @@ static status add_frames(struct growth *path, const struct stack *stack) {
 
 /* The path in the tracer's tree as it is now; the trail has its first `known` frames, and gets the others. Only who holds
  * the main GIL can make the tree smaller; until then it must not grow too large. */
-static status intern(struct stack stack, struct trail *trail, size_t known, struct apart_path *found) {
-    struct callpaths *paths = tracer_borrow_paths(&the_tracer);
+static status intern(struct stack stack, struct trail *trail, size_t known, uintptr_t address,
+                     struct apart_path *found) {
+    struct callpaths *paths = tracer_borrow_paths(&the_tracer, address);
     if (paths == NULL)
         return STATUS_INVALID;
     if (trail != NULL && (trail->tree != paths->serial || tracer_frames_are_one(&the_tracer)))
@@ -152,18 +153,18 @@ static status intern(struct stack stack, struct trail *trail, size_t known, stru
 }
 
 /* By the trail, where the whole path is on it and was not refused before. */
-static status find(struct stack stack, struct trail *trail, struct apart_path *path) {
+static status find(struct stack stack, struct trail *trail, uintptr_t address, struct apart_path *path) {
     size_t known = trail != NULL ? stack_common(stack, trail) : 0;
     if (known == 0 || known < stack.count || trail->stops[known - 1].node == 0 || trail->tree == path->tree)
-        return intern(stack, trail, known, path);
+        return intern(stack, trail, known, address, path);
     *path = (struct apart_path){trail->tree, trail->stops[known - 1].node};
     return STATUS_OK;
 }
 
-status apart_capture(PyThreadState *thread, struct apart_path *path) {
+status apart_capture(PyThreadState *thread, uintptr_t address, struct apart_path *path) {
     struct stack stack = stack_of(thread);
     struct trail *trail = thread != NULL && stack.count <= TRAIL_MOST ? trail_enter(thread) : NULL;
-    status result = find(stack, trail, path);
+    status result = find(stack, trail, address, path);
     trail_leave(trail);
     if (result != STATUS_OK && result != STATUS_INVALID)
         tracer_count_lost(&the_tracer);
