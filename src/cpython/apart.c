@@ -8,7 +8,7 @@
 
 /* --- trails ---------------------------------------------------------------------------------------------------------- */
 
-enum { TRAIL_MOST = 256, TRAILS = 128 };
+enum { TRAIL_MOST = 256, TRAILS = 128, NEAR = 8 };
 
 struct stop {
     uintptr_t instr;
@@ -18,19 +18,38 @@ struct stop {
 
 /* The frames that a thread had at its last capture, from the bottom. */
 struct trail {
-    bool busy; /* atomic */
+    bool busy;       /* atomic */
+    uintptr_t owner; /* atomic: the thread that it is meant for, which may have ended; 0: none yet */
     uint32_t count;
     uint64_t tree;       /* that the nodes are of; 0: none */
     int64_t interpreter; /* that the versions are of; no other has had the number */
     struct stop stops[TRAIL_MOST];
 };
 
-/* Two threads that come upon the same one push each other's frames out. */
+/* Two threads that come upon the same one push each other's frames out: so a new thread looks for one that is nobody's. */
 static struct trail trails[TRAILS];
+
+/* Relaxed: two threads that take the same one find out at the next look. */
+static struct trail *trail_of(uintptr_t thread) {
+    size_t home = hash_mix(thread) % TRAILS;
+    struct trail *mine = NULL;
+    for (size_t i = 0; i < NEAR; i++) {
+        struct trail *trail = &trails[(home + i) % TRAILS];
+        uintptr_t owner = __atomic_load_n(&trail->owner, __ATOMIC_RELAXED);
+        if (owner == thread)
+            return trail;
+        if (owner == 0 && mine == NULL)
+            mine = trail;
+    }
+    if (mine == NULL)
+        mine = &trails[home];
+    __atomic_store_n(&mine->owner, thread, __ATOMIC_RELAXED);
+    return mine;
+}
 
 /* The calling thread's trail, until trail_leave; NULL where another thread is in it. */
 static struct trail *trail_enter(PyThreadState *thread) {
-    struct trail *trail = &trails[hash_mix((uintptr_t)pthread_self()) % TRAILS];
+    struct trail *trail = trail_of((uintptr_t)pthread_self());
     if (__atomic_exchange_n(&trail->busy, true, __ATOMIC_ACQUIRE))
         return NULL;
     int64_t interpreter = PyInterpreterState_GetID(thread->interp);
