@@ -153,7 +153,9 @@ void platform_publish(void) {
 
 /* --- locks: three states and a futex (Ulrich Drepper, "Futexes Are Tricky", the second mutex) ------------------------ */
 
-enum { SPINS = 20 }; /* with 1, 2, 3 ... pauses in between: a microsecond or two, together */
+/* With 1, 2, 3 ... pauses in between: some microsecond, together. More is worse where the thread with the GIL and one
+ * without contend: they then take turns at each event, where one that sleeps lets the other do many in a row. */
+enum { SPINS = 8 };
 
 void lock_init(struct lock *lock, enum lock_rank rank) { *lock = (struct lock){.rank = rank}; }
 
@@ -176,7 +178,7 @@ static bool try_again(struct lock *lock) {
            __atomic_compare_exchange_n(&lock->state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-/* Locks are held for less time than it takes to fall asleep and be woken: so try again for about as long as that. */
+/* Locks are held for less time than it takes to fall asleep and be woken: so try again for a while. */
 cold_path void lock_acquire_slow(struct lock *lock) {
     for (int i = 1; i <= SPINS; i++) {
         for (int j = 0; j < i; j++)

@@ -49,7 +49,7 @@ void platform_publish(void);
 
 /* Locks, in the order in which they may be taken while another is held (lower first). Held for microseconds,
  * never while waiting for anything else, so any thread may take them inside a hook, with or without a GIL. Who finds one
- * taken tries again for a microsecond or two before it sleeps, which would take longer. */
+ * taken tries again for some microsecond before it sleeps, which would take longer. */
 enum lock_rank { LOCK_SIDE, LOCK_SHARD, LOCK_PATHS };
 
 struct lock {
