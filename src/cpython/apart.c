@@ -18,11 +18,11 @@ struct stop {
 
 /* The frames that a thread had at its last capture, from the bottom. */
 struct trail {
-    bool busy;       /* atomic */
-    uintptr_t owner; /* atomic: the thread that it is meant for, which may have ended; 0: none yet */
-    uint32_t count;
+    uintptr_t owner;     /* atomic: the thread that it is meant for, which may have ended; 0: none yet */
     uint64_t tree;       /* that the nodes are of; 0: none */
     int64_t interpreter; /* that the versions are of; no other has had the number */
+    uint32_t count;
+    bool busy; /* atomic */
     struct stop stops[TRAIL_MOST];
 };
 
