@@ -21,11 +21,14 @@ struct plan {
 
 enum { NEEDED = 1 };
 
-/* A tally of one partition or the other, as one number. */
-static uint64_t idle_ref(bool side, uint32_t id) { return (uint64_t)side << 32 | id; }
+/* A tally of the ledger (`part` 0) or of a shard of the side (its number + 1), as one number. */
+static uint64_t idle_ref(uint32_t part, uint32_t id) { return (uint64_t)part << 32 | id; }
 
 static size_t most_tallies(const struct tracer *tracer) {
-    return (size_t)tracer->ledger.count + tracer->side.count;
+    size_t count = tracer->ledger.count;
+    for (uint32_t i = 0; i < SHARDS; i++)
+        count += tracer->side.shards[i].count;
+    return count;
 }
 
 static status plan_init(struct plan *plan, struct tracer *tracer) {
@@ -86,9 +89,9 @@ static void sift(struct plan *plan, const struct tally *tally, uint64_t ref) {
 }
 
 static uint32_t node_of(const struct plan *plan, uint64_t ref) {
-    uint32_t id = (uint32_t)ref;
-    return ref >> 32 != 0 ? side_tally(&plan->tracer->side, id)->tally.node
-                          : plan->tracer->ledger.tallies[id].node;
+    uint32_t id = (uint32_t)ref, part = (uint32_t)(ref >> 32);
+    return part != 0 ? shard_tally(&plan->tracer->side.shards[part - 1], id)->tally.node
+                     : plan->tracer->ledger.tallies[id].node;
 }
 
 static int keep_order(const void *owner, uint64_t a, uint64_t b) {
@@ -99,9 +102,12 @@ static int keep_order(const void *owner, uint64_t a, uint64_t b) {
 static void choose(struct plan *plan, size_t room) {
     const struct tracer *tracer = plan->tracer;
     for (uint32_t id = 1; id < tracer->ledger.count; id++)
-        sift(plan, &tracer->ledger.tallies[id], idle_ref(false, id));
-    for (uint32_t id = 1; id < tracer->side.count; id++)
-        sift(plan, &side_tally(&tracer->side, id)->tally, idle_ref(true, id));
+        sift(plan, &tracer->ledger.tallies[id], idle_ref(0, id));
+    for (uint32_t i = 0; i < SHARDS; i++) {
+        const struct shard *shard = &tracer->side.shards[i];
+        for (uint32_t id = 1; id < shard->count; id++)
+            sift(plan, &shard_tally(shard, id)->tally, idle_ref(i + 1, id));
+    }
     need(plan, tracer->unknown_node);
     need(plan, tracer->forgotten_node);
     sort_items(plan->idle, plan->spare, plan->idle_count, keep_order, NULL);

@@ -1,6 +1,7 @@
 /* freeze: views of the tracer as snapshots. Holds the main GIL; takes the side's lock while it reads the side.
  *
  * live: the records are counted by (tally, size) in one pass; peak and total: one row a tally. */
+#include "sidepaths.h"
 #include "tracer.h"
 
 #include <string.h>
@@ -147,96 +148,137 @@ static status count_page(void *context, uintptr_t start, const struct page *page
     return STATUS_OK;
 }
 
-/* Who a tally is: its domain and node. */
-typedef void (*tally_names)(const struct tracer *tracer, uint32_t tally, uint32_t *domain, uint32_t *node);
+/* Whose tallies are counted: the ledger's, or, where that is NULL, all shards' together, by the numbers of their paths. */
+struct who {
+    const struct ledger *ledger;    /* borrowed */
+    const struct side_paths *paths; /* borrowed */
+};
 
-static void name_in_ledger(const struct tracer *tracer, uint32_t tally, uint32_t *domain, uint32_t *node) {
-    *domain = DOMAIN_PYTHON;
-    *node = tracer->ledger.tallies[tally].node;
+static void name(const struct who *who, uint32_t tally, uint32_t *domain, uint32_t *node) {
+    *domain = who->ledger != NULL ? DOMAIN_PYTHON : side_path(who->paths, tally)->domain;
+    *node = who->ledger != NULL ? who->ledger->tallies[tally].node : side_path(who->paths, tally)->node;
 }
 
-static void name_in_side(const struct tracer *tracer, uint32_t tally, uint32_t *domain, uint32_t *node) {
-    const struct side_tally *t = side_tally(&tracer->side, tally);
-    *domain = t->domain;
-    *node = t->tally.node;
-}
-
-static status count_bigs(const struct tracer *tracer, const struct bigmap *map, tally_names name,
+/* `shard`: whose blocks these are; of no matter for the ledger's. */
+static status count_bigs(const struct who *who, uint32_t shard, const struct bigmap *map,
                          struct counts *counts, struct snapshot *snapshot) {
     status result = STATUS_OK;
     for (size_t i = 0; i < map->capacity && result == STATUS_OK; i++) {
         const struct big *entry = &map->entries[i];
         if (entry->key == 0 || big_tally(entry) == 0)
             continue;
+        uint32_t tally = big_tally(entry);
+        if (who->ledger == NULL)
+            tally = side_path_number(who->paths, shard, tally);
         if (!big_is_listed(entry)) {
-            result = counts_add(counts, big_tally(entry), big_size(map, entry));
+            result = counts_add(counts, tally, big_size(map, entry));
         } else {
             uint32_t domain, node;
-            name(tracer, big_tally(entry), &domain, &node);
+            name(who, tally, &domain, &node);
             result = add_row(snapshot, domain, node, big_size(map, entry), 1);
         }
     }
     return result;
 }
 
-static status add_count(const struct tracer *tracer, tally_names name, uint32_t tally, uint64_t size,
-                        uint64_t blocks, struct snapshot *snapshot) {
+static status add_count(const struct who *who, uint32_t tally, uint64_t size, uint64_t blocks,
+                        struct snapshot *snapshot) {
     uint32_t domain, node;
     if (blocks == 0)
         return STATUS_OK;
-    name(tracer, tally, &domain, &node);
+    name(who, tally, &domain, &node);
     return add_row(snapshot, domain, node, size, blocks);
 }
 
-static status add_counts(const struct tracer *tracer, tally_names name, const struct counts *counts,
-                         struct snapshot *snapshot) {
+static status add_counts(const struct who *who, const struct counts *counts, struct snapshot *snapshot) {
     status result = STATUS_OK;
     for (uint32_t i = 0; i < counts->run_count && result == STATUS_OK; i++) {
         const struct run *run = run_at(counts, i);
-        result = add_count(tracer, name, run->tally, run->size, run->blocks, snapshot);
+        result = add_count(who, run->tally, run->size, run->blocks, snapshot);
     }
     for (size_t i = 0; i <= counts->mask && result == STATUS_OK; i++) {
         const struct count *item = &counts->items[i];
-        result = add_count(tracer, name, (uint32_t)item->key & TALLY_MASK, item->key >> TALLY_BITS,
-                           item->blocks, snapshot);
+        result = add_count(who, (uint32_t)item->key & TALLY_MASK, item->key >> TALLY_BITS, item->blocks,
+                           snapshot);
     }
     return result;
 }
 
-static status freeze_live(struct tracer *tracer, struct snapshot *snapshot) {
-    struct counts main_counts = {0}, side_counts = {0};
-    status result = counts_init(&main_counts, snapshot->account, tracer->ledger.count);
+static status freeze_main(struct tracer *tracer, struct snapshot *snapshot) {
+    struct counts counts = {0};
+    struct who who = {.ledger = &tracer->ledger};
+    status result = counts_init(&counts, snapshot->account, tracer->ledger.count);
     if (result == STATUS_OK)
-        result = counts_init(&side_counts, snapshot->account, tracer->side.count);
+        result = addrmap_each(&tracer->map, count_page, &counts);
     if (result == STATUS_OK)
-        result = addrmap_each(&tracer->map, count_page, &main_counts);
+        result = count_bigs(&who, 0, &tracer->big, &counts, snapshot);
     if (result == STATUS_OK)
-        result = count_bigs(tracer, &tracer->big, name_in_ledger, &main_counts, snapshot);
-    if (result == STATUS_OK)
-        result = add_counts(tracer, name_in_ledger, &main_counts, snapshot);
-    if (result == STATUS_OK)
-        result = count_bigs(tracer, &tracer->side.blocks, name_in_side, &side_counts, snapshot);
-    if (result == STATUS_OK)
-        result = add_counts(tracer, name_in_side, &side_counts, snapshot);
-    counts_fini(&main_counts);
-    counts_fini(&side_counts);
+        result = add_counts(&who, &counts, snapshot);
+    counts_fini(&counts);
     return result;
 }
 
-static status add_tally(const struct tracer *tracer, struct snapshot *snapshot, uint32_t domain,
-                        const struct tally *tally) {
-    pair value = snapshot->view == VIEW_TOTAL ? tally->total : tally_at_peak(&tracer->ledger, tally);
-    return value.blocks == 0 ? STATUS_OK : add_row(snapshot, domain, tally->node, value.bytes, value.blocks);
+static status freeze_side(const struct side *side, const struct side_paths *paths,
+                          struct snapshot *snapshot) {
+    struct counts counts = {0};
+    struct who who = {.paths = paths};
+    status result = counts_init(&counts, snapshot->account, paths->count);
+    for (uint32_t i = 0; i < SHARDS && result == STATUS_OK; i++)
+        result = count_bigs(&who, i, &side->shards[i].blocks, &counts, snapshot);
+    if (result == STATUS_OK)
+        result = add_counts(&who, &counts, snapshot);
+    counts_fini(&counts);
+    return result;
 }
 
-static status freeze_tallies(struct tracer *tracer, struct snapshot *snapshot) {
+/* --- tallies ------------------------------------------------------------------------------------------------------- */
+
+/* What a view shows of a tally. */
+static pair shown(const struct tracer *tracer, enum view view, const struct tally *tally) {
+    return view == VIEW_TOTAL ? tally->total : tally_at_peak(&tracer->ledger, tally);
+}
+
+static status add_sum(struct snapshot *snapshot, uint32_t domain, uint32_t node, pair sum) {
+    return sum.blocks == 0 ? STATUS_OK : add_row(snapshot, domain, node, sum.bytes, sum.blocks);
+}
+
+static void add_shard(const struct tracer *tracer, enum view view, const struct side_paths *paths,
+                      uint32_t number) {
+    const struct shard *shard = &tracer->side.shards[number];
+    for (uint32_t id = 1; id < shard->count; id++) {
+        pair more = shown(tracer, view, &shard_tally(shard, id)->tally);
+        struct side_path *path = side_path(paths, side_path_number(paths, number, id));
+        path->sum.bytes += more.bytes;
+        path->sum.blocks += more.blocks;
+    }
+}
+
+static status freeze_tallies(struct tracer *tracer, const struct side_paths *paths,
+                             struct snapshot *snapshot) {
     status result = STATUS_OK;
-    for (uint32_t id = 1; id < tracer->ledger.count && result == STATUS_OK; id++)
-        result = add_tally(tracer, snapshot, DOMAIN_PYTHON, &tracer->ledger.tallies[id]);
-    for (uint32_t id = 1; id < tracer->side.count && result == STATUS_OK; id++) {
-        const struct side_tally *t = side_tally(&tracer->side, id);
-        result = add_tally(tracer, snapshot, t->domain, &t->tally);
+    for (uint32_t id = 1; id < tracer->ledger.count && result == STATUS_OK; id++) {
+        const struct tally *tally = &tracer->ledger.tallies[id];
+        result = add_sum(snapshot, DOMAIN_PYTHON, tally->node, shown(tracer, snapshot->view, tally));
     }
+    for (uint32_t i = 0; i < SHARDS; i++)
+        add_shard(tracer, snapshot->view, paths, i);
+    for (uint32_t number = 1; number < paths->count && result == STATUS_OK; number++) {
+        const struct side_path *path = side_path(paths, number);
+        result = add_sum(snapshot, path->domain, path->node, path->sum);
+    }
+    return result;
+}
+
+static status fill(struct tracer *tracer, struct snapshot *snapshot) {
+    struct side_paths paths;
+    status result = side_paths_init(&paths, &tracer->side, snapshot->account);
+    if (result != STATUS_OK)
+        return result;
+    if (snapshot->view != VIEW_LIVE)
+        result = freeze_tallies(tracer, &paths, snapshot);
+    else if ((result = freeze_main(tracer, snapshot)) == STATUS_OK)
+        result = freeze_side(&tracer->side, &paths, snapshot);
+    side_paths_fini(&paths);
     return result;
 }
 
@@ -245,7 +287,7 @@ static status freeze_view(struct tracer *tracer, struct vmem *account, enum view
     struct snapshot *snapshot = snapshot_new(account, tracer->paths, tracer->frames, view);
     if (snapshot == NULL)
         return STATUS_NOMEM;
-    status frozen = view == VIEW_LIVE ? freeze_live(tracer, snapshot) : freeze_tallies(tracer, snapshot);
+    status frozen = fill(tracer, snapshot);
     if (frozen != STATUS_OK) {
         snapshot_release(snapshot);
         return frozen;

@@ -38,7 +38,7 @@ void measure_begin(struct tracer *tracer, struct measure *measure, means_test is
 /* --- figures --------------------------------------------------------------------------------------------------------- */
 
 struct reading {
-    const struct tracer *tracer;
+    struct tracer *tracer;
     uint64_t born;
     uint64_t kept;
     kept_sink sink; /* may be NULL */
@@ -69,17 +69,18 @@ static status read_main(struct reading *reading) {
 }
 
 static status read_side_locked(struct reading *reading) {
-    const struct side *side = &reading->tracer->side;
+    struct side *side = &reading->tracer->side;
     const struct young *young = &side->measuring.young;
     status result = STATUS_OK;
     for (uint32_t id = young->newest; id != 0 && result == STATUS_OK;) {
         const struct young_block *block = young_block(young, id);
         if (block->born < reading->born)
             break;
-        const struct big *entry = side_find_locked(side, block->domain, block->address);
+        const struct shard *shard = side_shard(side, block->address);
+        const struct big *entry = shard_find(shard, block->domain, block->address);
         if (entry != NULL)
-            result = read_block(reading, block->domain, side_tally(side, big_tally(entry))->tally.node,
-                                big_size(&side->blocks, entry));
+            result = read_block(reading, block->domain, shard_tally(shard, big_tally(entry))->tally.node,
+                                big_size(&shard->blocks, entry));
         id = block->older;
     }
     return result;

@@ -48,11 +48,12 @@ void platform_random(void *bytes, size_t length);
 void platform_publish(void);
 
 /* Locks, in the order in which they may be taken while another is held (lower first). Held for microseconds,
- * never while waiting for anything else, so any thread may take them inside a hook, with or without a GIL. */
-enum lock_rank { LOCK_SIDE, LOCK_PATHS };
+ * never while waiting for anything else, so any thread may take them inside a hook, with or without a GIL. Who finds one
+ * taken tries again for some microsecond before it sleeps, which would take longer. */
+enum lock_rank { LOCK_SIDE, LOCK_SHARD, LOCK_PATHS };
 
 struct lock {
-    pthread_mutex_t mutex;
+    uint32_t state; /* atomic: 0: free, 1: taken, 2: taken, and somebody may sleep until it is free */
     enum lock_rank rank;
 #ifndef NDEBUG
     _Atomic(uintptr_t) holder;
@@ -61,8 +62,27 @@ struct lock {
 
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_fini(struct lock *lock);
-void lock_acquire(struct lock *lock);
-void lock_release(struct lock *lock);
 bool lock_is_mine(const struct lock *lock); /* for asserts: always true in release builds */
+
+void lock_acquire_slow(struct lock *lock);
+void lock_wake_slow(struct lock *lock);
+
+static inline void lock_acquire(struct lock *lock) {
+    uint32_t state = 0;
+    if (unlikely(
+            !__atomic_compare_exchange_n(&lock->state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+        lock_acquire_slow(lock);
+#ifndef NDEBUG
+    lock->holder = (uintptr_t)pthread_self();
+#endif
+}
+
+static inline void lock_release(struct lock *lock) {
+#ifndef NDEBUG
+    lock->holder = 0;
+#endif
+    if (unlikely(__atomic_exchange_n(&lock->state, 0, __ATOMIC_RELEASE) == 2))
+        lock_wake_slow(lock);
+}
 
 #endif

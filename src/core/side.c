@@ -1,154 +1,189 @@
-/* side: records and counters of the partition that a lock protects (side.h has the idea). */
+/* side: events of the partition that no GIL protects, and who needs which lock for them (side.h has the idea). */
 #include "side.h"
 
 #include <string.h>
 
-static uint64_t hash_key(uint32_t domain, uint32_t node) { return hash_mix((uint64_t)domain << 32 | node); }
+/* So many apart events without a new highest value, before shards go out (again). */
+enum { CALM = SIZED(16, 2) };
 
-static uint64_t hash_of(const void *owner, uint32_t id) {
-    const struct side_tally *t = side_tally(owner, id);
-    return hash_key(t->domain, t->tally.node);
+void side_init_locks(struct side *side) {
+    lock_init(&side->lock, LOCK_SIDE);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        lock_init(&side->shards[i].lock, LOCK_SHARD);
 }
 
-status side_init(struct side *side, struct vmem *account) {
+void side_fini_locks(struct side *side) {
+    lock_fini(&side->lock);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        lock_fini(&side->shards[i].lock);
+}
+
+void side_init(struct side *side, struct vmem *account) {
     side_fini(side);
-    side->count = 1;
+    side->account = account;
     side->window = side->window_epoch = 1;
     young_init(&side->measuring.young, account);
-    status result = bigmap_init(&side->blocks, account);
-    if (result == STATUS_OK)
-        result = region_init(&side->tallies, account, ((size_t)TALLY_MASK + 1) * sizeof(struct side_tally));
-    if (result == STATUS_OK)
-        result = idtable_init(&side->index, account);
-    if (result != STATUS_OK)
-        side_fini(side);
-    return result;
 }
 
 void side_fini(struct side *side) {
-    bigmap_fini(&side->blocks);
-    region_fini(&side->tallies);
-    idtable_fini(&side->index);
+    assert(side->out == 0);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        shard_fini(&side->shards[i]);
     young_fini(&side->measuring.young);
-    memset((char *)side + offsetof(struct side, blocks), 0, sizeof *side - offsetof(struct side, blocks));
+    memset((char *)side + offsetof(struct side, current), 0,
+           offsetof(struct side, shards) - offsetof(struct side, current));
 }
 
-/* The place in the index of this call path's tally, or the empty one where it would go. */
-static size_t find_slot(const struct side *side, uint32_t domain, uint32_t node) {
-    const struct idtable *index = &side->index;
-    size_t slot = idtable_first(index, hash_key(domain, node));
-    for (uint32_t found; (found = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
-        const struct side_tally *known = side_tally(side, found);
-        if (known->domain == domain && known->tally.node == node)
-            break;
+/* --- shards go out and come in ------------------------------------------------------------------------------------- */
+
+static uint64_t bit_of(const struct side *side, const struct shard *shard) {
+    return UINT64_C(1) << (shard - side->shards);
+}
+
+static bool is_out(const struct shard *shard) {
+    return __atomic_load_n((const bool *)&shard->out, __ATOMIC_ACQUIRE);
+}
+
+/* Its own lock is free afterwards, or with somebody who has come too late and finds the shard in. */
+static void call_in(struct side *side, struct shard *shard) {
+    lock_acquire(&shard->lock);
+    __atomic_store_n((bool *)&shard->out, false, __ATOMIC_RELAXED);
+    side->current += shard->gained;
+    side->lent -= shard->room;
+    side->out &= ~bit_of(side, shard);
+    lock_release(&shard->lock);
+}
+
+void side_call_all_in_slow(struct side *side) {
+    assert(lock_is_mine(&side->lock));
+    while (side->out != 0)
+        call_in(side, &side->shards[__builtin_ctzll(side->out)]);
+}
+
+/* With half of what is left, so that there is some for others; but with enough to do again what it has just done. */
+void side_let_out(struct side *side, struct shard *shard) {
+    int64_t spare = side->window_top - side->current - side->lent;
+    if (side->calm < CALM || spare < shard->wanted || side->measuring.born != 0)
+        return;
+    shard->room = spare / 2 > shard->wanted ? spare / 2 : shard->wanted;
+    shard->gained = 0;
+    side->lent += shard->room;
+    side->out |= bit_of(side, shard);
+    side->touched |= bit_of(side, shard);
+    __atomic_store_n((bool *)&shard->out, true, __ATOMIC_RELEASE);
+}
+
+struct lock *side_enter_apart(struct side *side, uintptr_t address, uint64_t bytes) {
+    struct shard *shard = side_shard(side, address);
+    if (is_out(shard)) {
+        lock_acquire(&shard->lock);
+        if (is_out(shard) && bytes <= (uint64_t)(shard->room - shard->gained))
+            return &shard->lock;
+        lock_release(&shard->lock);
     }
-    return slot;
+    lock_acquire(&side->lock);
+    if (is_out(shard))
+        call_in(side, shard);
+    return &side->lock;
 }
 
-/* A free id, or a new one. */
-static status take_id(struct side *side, uint32_t *id) {
-    if (side->free != 0) {
-        *id = side->free;
-        side->free = side_tally(side, *id)->next_free;
-        side->free_count--;
-        return STATUS_OK;
-    }
-    if (side->count > TALLY_MASK)
-        return STATUS_FULL;
-    status result = region_grow(&side->tallies, ((size_t)side->count + 1) * sizeof(struct side_tally));
-    if (result == STATUS_OK)
-        *id = side->count++;
-    return result;
+void side_enter_whole(struct side *side) {
+    lock_acquire(&side->lock);
+    side_call_all_in_slow(side);
 }
 
-static status tally_of(struct side *side, uint32_t domain, uint32_t node, uint64_t epoch, uint32_t *id) {
-    status result = idtable_reserve(&side->index, hash_of, side);
-    if (result != STATUS_OK)
-        return result;
-    size_t slot = find_slot(side, domain, node);
-    if ((*id = side->index.slots[slot]) != 0)
-        return STATUS_OK;
-    result = take_id(side, id);
-    if (result != STATUS_OK)
-        return result;
-    struct side_tally *fresh = side_tally(side, *id);
-    fresh->tally.node = node;
-    fresh->tally.epoch = epoch; /* at every peak so far it held nothing */
-    fresh->domain = domain;
-    idtable_put(&side->index, slot, *id);
-    return STATUS_OK;
+void side_lock_all(struct side *side) {
+    side_enter_whole(side);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        lock_acquire(&side->shards[i].lock);
+}
+
+void side_unlock_all(struct side *side) {
+    for (uint32_t i = 0; i < SHARDS; i++)
+        lock_release(&side->shards[i].lock);
+    lock_release(&side->lock);
 }
 
 /* --- one event on one tally, joint or apart ------------------------------------------------------------------- */
 
 /* Apart: before a tally changes. Its first change in a window puts it on the list that side_settle will walk. */
-static void touch(struct side *side, uint32_t id) {
-    struct side_tally *t = side_tally(side, id);
+static void touch(const struct side *side, struct shard *shard, uint32_t id) {
+    struct side_tally *t = shard_tally(shard, id);
     if (t->window != side->window) {
         t->window = side->window;
         t->start = tally_live(&t->tally);
-        t->next_touched = side->touched;
-        side->touched = id;
+        t->next_touched = shard->touched;
+        shard->touched = id;
     }
     if (t->window_epoch != side->window_epoch) {
         t->window_epoch = side->window_epoch;
         t->window_peak = tally_live(&t->tally);
     }
-    side->pending = true;
 }
 
-static void before_change(struct side *side, struct ledger *ledger, uint32_t id) {
-    if (ledger != NULL)
-        tally_save(ledger, &side_tally(side, id)->tally);
-    else
-        touch(side, id);
+static void before_change(struct side *side, struct ledger *ledger, struct shard *shard, uint32_t id) {
+    if (ledger != NULL) {
+        tally_save(ledger, &shard_tally(shard, id)->tally);
+        return;
+    }
+    touch(side, shard, id);
+    if (!shard->out) { /* else side_let_out has done all this */
+        side->touched |= bit_of(side, shard);
+        side->calm++;
+        if (!side->pending) /* a store would be dear */
+            side->pending = true;
+    }
 }
 
 /* Before anything is lost: was the present value a new peak, of all (joint) or within the window (apart)? */
-static void note_peak(struct side *side, struct ledger *ledger) {
+static void note_peak(struct side *side, struct ledger *ledger, const struct shard *shard) {
     if (ledger != NULL) {
         ledger_note_peak(ledger);
-    } else if (side->current > side->window_top) {
+    } else if (!shard->out && side->current > side->window_top) {
         side->window_top = side->current;
         side->window_epoch++;
+        side->calm = 0;
     }
+}
+
+/* A gain while others are out, which might reach what they have room for: they come in, and it is clear. */
+static void make_room(struct side *side, int64_t bytes) {
+    if (side->out == 0 || side->current + side->lent + bytes <= side->window_top)
+        return;
+    side_call_all_in_slow(side);
+    side->calm = 0;
 }
 
 /* Joint: the ledger's limit is measured against what the side holds. */
-static void hold(struct side *side, struct ledger *ledger, int64_t bytes) {
-    side->current += bytes;
+static void hold(struct side *side, struct ledger *ledger, struct shard *shard, int64_t bytes) {
     if (ledger != NULL) {
-        ledger->limit -= bytes;
+        side->current += bytes;
         side->settled = side->window_top = side->current;
+        ledger->limit -= bytes;
+    } else if (shard->out) {
+        shard->gained += bytes;
+        assert(shard->gained <= shard->room);
+    } else {
+        make_room(side, bytes);
+        shard->wanted = bytes < 0 ? -bytes : bytes;
+        side->current += bytes;
     }
 }
 
-static void gain(struct side *side, struct ledger *ledger, uint32_t id, uint64_t bytes) {
-    before_change(side, ledger, id);
-    hold(side, ledger, (int64_t)bytes);
-    pair_add(&side_tally(side, id)->tally.total, bytes);
+static void gain(struct side *side, struct ledger *ledger, struct shard *shard, uint32_t id, uint64_t bytes) {
+    before_change(side, ledger, shard, id);
+    hold(side, ledger, shard, (int64_t)bytes);
+    pair_add(&shard_tally(shard, id)->tally.total, bytes);
 }
 
-static void lose(struct side *side, struct ledger *ledger, uint32_t id, uint64_t bytes) {
-    note_peak(side, ledger);
-    before_change(side, ledger, id);
-    hold(side, ledger, -(int64_t)bytes);
-    pair_add(&side_tally(side, id)->tally.freed, bytes);
+static void lose(struct side *side, struct ledger *ledger, struct shard *shard, uint32_t id, uint64_t bytes) {
+    note_peak(side, ledger, shard);
+    before_change(side, ledger, shard, id);
+    hold(side, ledger, shard, -(int64_t)bytes);
+    pair_add(&shard_tally(shard, id)->tally.freed, bytes);
 }
 
 /* --- blocks --------------------------------------------------------------------------------------------------- */
-
-static inline struct big *find(const struct side *side, uint32_t domain, uintptr_t address) {
-    uint64_t key = side_key(address);
-    struct big *entry = bigmap_find(&side->blocks, (uintptr_t)key);
-    while (entry != NULL && (entry->key != key || side_tally(side, big_tally(entry))->domain != domain))
-        entry = bigmap_find_next(&side->blocks, entry);
-    return entry;
-}
-
-struct big *side_find_locked(const struct side *side, uint32_t domain, uintptr_t address) {
-    return find(side, domain, address);
-}
 
 /* While somebody measures: a block came. What it brings to the top is the window's matter where it came apart. */
 static cold_path void measure_gain(struct side *side, const struct ledger *ledger, uint32_t domain,
@@ -159,75 +194,97 @@ static cold_path void measure_gain(struct side *side, const struct ledger *ledge
         *side->measuring.top = ledger->current + side->current;
 }
 
-static void begin_event(struct side *side, struct ledger *ledger) {
-    assert(lock_is_mine(&side->lock));
+static struct shard *begin_event(struct side *side, struct ledger *ledger, uintptr_t address) {
+    struct shard *shard = side_shard(side, address);
+    assert(lock_is_mine(shard->out ? &shard->lock : &side->lock));
     if (ledger != NULL && side->pending)
         side_settle_locked(side, ledger);
+    return shard;
 }
 
 status side_put_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
                        uint64_t size, uint32_t node) {
-    begin_event(side, ledger);
+    struct shard *shard = begin_event(side, ledger, address);
+    status result = STATUS_OK;
     uint32_t id;
-    status result = tally_of(side, domain, node, ledger != NULL ? ledger->epoch : 0, &id);
+    if (unlikely(shard->count == 0))
+        result = shard_begin(shard, side->account);
     if (result == STATUS_OK)
-        result = bigmap_reserve(&side->blocks, size);
+        result = shard_tally_of(shard, domain, node, ledger != NULL ? ledger->epoch : 0, &id);
+    if (result == STATUS_OK)
+        result = bigmap_reserve(&shard->blocks, size);
     if (result != STATUS_OK)
         return result;
-    struct big *old = find(side, domain, address);
+    struct big *old = shard_find(shard, domain, address);
     if (old != NULL) {
-        lose(side, ledger, big_tally(old), big_size(&side->blocks, old));
-        bigmap_remove(&side->blocks, old);
+        lose(side, ledger, shard, big_tally(old), big_size(&shard->blocks, old));
+        bigmap_remove(&shard->blocks, old);
         (void)young_remove(&side->measuring.young, domain, address);
     }
-    gain(side, ledger, id, size);
-    bigmap_put(&side->blocks, side_key(address), size, id);
+    gain(side, ledger, shard, id, size);
+    bigmap_put(&shard->blocks, side_key(address), size, id);
     if (unlikely(side->measuring.born != 0))
         measure_gain(side, ledger, domain, address, size);
     return STATUS_OK;
 }
 
 bool side_remove_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address) {
-    begin_event(side, ledger);
-    struct big *entry = find(side, domain, address);
+    struct shard *shard = begin_event(side, ledger, address);
+    struct big *entry = shard_find(shard, domain, address);
     if (entry == NULL)
         return false;
-    lose(side, ledger, big_tally(entry), big_size(&side->blocks, entry));
-    bigmap_remove(&side->blocks, entry);
+    lose(side, ledger, shard, big_tally(entry), big_size(&shard->blocks, entry));
+    bigmap_remove(&shard->blocks, entry);
     if (unlikely(side->measuring.born != 0))
         (void)young_remove(&side->measuring.young, domain, address);
     return true;
 }
 
-void side_lose_locked(struct side *side, struct ledger *ledger, uint32_t tally, uint64_t size) {
-    begin_event(side, ledger);
-    lose(side, ledger, tally, size);
+void side_lose_locked(struct side *side, struct ledger *ledger, uintptr_t address, uint32_t tally,
+                      uint64_t size) {
+    lose(side, ledger, begin_event(side, ledger, address), tally, size);
 }
 
 status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domain, uintptr_t address,
                         uint32_t node) {
-    begin_event(side, ledger);
-    struct big *entry = find(side, domain, address);
+    struct shard *shard = begin_event(side, ledger, address);
+    struct big *entry = shard_find(shard, domain, address);
     if (entry == NULL)
         return STATUS_OK;
     uint32_t from = big_tally(entry), to;
-    status result = tally_of(side, domain, node, ledger != NULL ? ledger->epoch : 0, &to);
+    status result = shard_tally_of(shard, domain, node, ledger != NULL ? ledger->epoch : 0, &to);
     if (result != STATUS_OK || from == to)
         return result;
-    uint64_t size = big_size(&side->blocks, entry);
-    note_peak(side, ledger);
-    before_change(side, ledger, from);
-    before_change(side, ledger, to);
-    pair_subtract(&side_tally(side, from)->tally.total, size);
-    pair_add(&side_tally(side, to)->tally.total, size);
+    uint64_t size = big_size(&shard->blocks, entry);
+    note_peak(side, ledger, shard);
+    before_change(side, ledger, shard, from);
+    before_change(side, ledger, shard, to);
+    pair_subtract(&shard_tally(shard, from)->tally.total, size);
+    pair_add(&shard_tally(shard, to)->tally.total, size);
     big_set_tally(entry, to);
     return STATUS_OK;
 }
 
-/* --- the window's end ------------------------------------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------------------------------------------------- */
+
+/* The window ends: what its tallies of this shard held at the peak, which is new or as old as `epoch`. */
+static void settle_shard(const struct side *side, struct shard *shard, const struct ledger *ledger,
+                         bool new_peak, bool still_at_top) {
+    for (uint32_t id = shard->touched; id != 0; id = shard_tally(shard, id)->next_touched) {
+        struct side_tally *t = shard_tally(shard, id);
+        if (new_peak) {
+            bool saved = !still_at_top && t->window_epoch == side->window_epoch;
+            t->tally.peak = saved ? t->window_peak : tally_live(&t->tally);
+        } else if (t->tally.epoch != ledger->epoch) {
+            t->tally.peak = t->start;
+        }
+        t->tally.epoch = ledger->epoch;
+    }
+    shard->touched = 0;
+}
 
 void side_settle_locked(struct side *side, struct ledger *ledger) {
-    assert(lock_is_mine(&side->lock));
+    side_call_all_in_slow(side);
     int64_t peak = ledger->limit + side->settled;
     /* The ledger's events up to now come before the window; the window's top is at least what it began with, so it
      * covers a peak that the ledger alone has reached. */
@@ -236,83 +293,38 @@ void side_settle_locked(struct side *side, struct ledger *ledger) {
     if (side->measuring.top != NULL && ledger->current + top > *side->measuring.top)
         *side->measuring.top = ledger->current + top;
     bool new_peak = ledger->current + top > peak;
-    uint64_t old_epoch = ledger->epoch;
     if (new_peak) {
         peak = ledger->current + top;
         ledger->epoch++;
     }
-    for (uint32_t id = side->touched; id != 0; id = side_tally(side, id)->next_touched) {
-        struct side_tally *t = side_tally(side, id);
-        if (new_peak) {
-            bool saved = !still_at_top && t->window_epoch == side->window_epoch;
-            t->tally.peak = saved ? t->window_peak : tally_live(&t->tally);
-            t->tally.epoch = ledger->epoch;
-        } else if (t->tally.epoch != old_epoch) {
-            t->tally.peak = t->start;
-            t->tally.epoch = old_epoch;
-        }
-    }
-    side->touched = 0;
+    for (; side->touched != 0; side->touched &= side->touched - 1)
+        settle_shard(side, &side->shards[__builtin_ctzll(side->touched)], ledger, new_peak, still_at_top);
     side->window++;
     side->window_epoch++;
     side->settled = side->window_top = side->current;
+    side->calm = 0;
     ledger->limit = peak - side->current;
     side->pending = false;
 }
 
-/* --- a new call tree --------------------------------------------------------------------------------------------- */
-
-static void index_anew(struct side *side, uint32_t id) {
-    const struct side_tally *t = side_tally(side, id);
-    idtable_put(&side->index, find_slot(side, t->domain, t->tally.node), id);
-}
-
-/* The first of a domain whose node is gone becomes the heir, where the domain has none: so no memory is needed. */
-static void bequeath(struct side *side, uint32_t id, uint32_t heir_node) {
-    struct side_tally *t = side_tally(side, id);
-    uint32_t heir = side->index.slots[find_slot(side, t->domain, heir_node)];
-    if (heir == 0) {
-        t->tally.node = heir_node;
-        index_anew(side, id);
-        return;
-    }
-    tally_bequeath(&t->tally, &side_tally(side, heir)->tally);
-    *t = (struct side_tally){.next_free = side->free};
-    side->free = id;
-    side->free_count++;
-}
-
 uint32_t side_renumber_locked(struct side *side, const uint32_t *nodes, uint32_t heir) {
     assert(lock_is_mine(&side->lock) && !side->pending);
-    uint32_t gone = 0, next, count = 0;
-    idtable_clear(&side->index);
-    for (uint32_t id = 1; id < side->count; id++) {
-        struct side_tally *t = side_tally(side, id);
-        if (t->tally.node == 0)
-            continue; /* free */
-        t->tally.node = nodes[t->tally.node];
-        if (t->tally.node != 0) {
-            index_anew(side, id);
-        } else {
-            t->next_free = gone;
-            gone = id;
-        }
-    }
-    for (uint32_t id = gone; id != 0; id = next, count++) {
-        next = side_tally(side, id)->next_free;
-        bequeath(side, id, heir);
-    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < SHARDS; i++)
+        count += shard_renumber(&side->shards[i], nodes, heir);
     return count;
 }
 
 bool side_check(const struct side *side) {
-    int64_t live = 0;
-    uint64_t blocks = 0;
-    for (uint32_t id = 1; id < side->count; id++) {
-        pair counters = tally_live(&side_tally(side, id)->tally);
-        live += (int64_t)counters.bytes;
-        blocks += counters.blocks;
+    int64_t live = 0, current = side->current, lent = 0;
+    bool sound = young_check(&side->measuring.young) && (side->out == 0 || side->pending);
+    for (uint32_t i = 0; i < SHARDS && sound; i++) {
+        const struct shard *shard = &side->shards[i];
+        sound = shard_check(shard, &live) && shard->out == (side->out >> i & 1) &&
+                (!shard->out || shard->gained <= shard->room);
+        current += shard->out ? shard->gained : 0;
+        lent += shard->out ? shard->room : 0;
     }
-    return live == side->current && blocks == side->blocks.count && bigmap_check(&side->blocks) &&
-           young_check(&side->measuring.young) && side->index.count == side->count - 1 - side->free_count;
+    return sound && live == current && lent == side->lent &&
+           (side->out == 0 || side->current + lent <= side->window_top);
 }

@@ -66,7 +66,7 @@ void tracer_choose_way(struct tracer *tracer) { set_fast_thread(tracer, tracer->
 
 void tracer_init(struct tracer *tracer) {
     memset(tracer, 0, sizeof *tracer);
-    lock_init(&tracer->side.lock, LOCK_SIDE);
+    side_init_locks(&tracer->side);
     magazines_init(&tracer->magazines);
     tracer->fast_thread = tracer->entered = NO_THREAD;
     tracer->collect_least = COLLECT_LEAST;
@@ -84,7 +84,7 @@ static void stop_locked(struct tracer *tracer) {
 
 status tracer_start(struct tracer *tracer, uint32_t frames) {
     assert(!tracer->active && frames >= 1);
-    lock_acquire(&tracer->side.lock);
+    side_enter_whole(&tracer->side);
     tracer->frames = frames;
     tracer->may_mark = true;
     tracer->lost = tracer->forgotten = 0;
@@ -92,8 +92,7 @@ status tracer_start(struct tracer *tracer, uint32_t frames) {
     tracer->run++;
     tracer->paths = callpaths_new(&tracer->memory);
     status result = tracer->paths != NULL ? init_tables(tracer) : STATUS_NOMEM;
-    if (result == STATUS_OK)
-        result = side_init(&tracer->side, &tracer->memory);
+    side_init(&tracer->side, &tracer->memory);
     if (result == STATUS_OK)
         tracer->active = true;
     else
@@ -103,22 +102,21 @@ status tracer_start(struct tracer *tracer, uint32_t frames) {
 }
 
 void tracer_stop(struct tracer *tracer) {
-    lock_acquire(&tracer->side.lock);
+    side_enter_whole(&tracer->side);
     if (tracer->active)
         stop_locked(tracer);
     lock_release(&tracer->side.lock);
 }
 
 status tracer_clear(struct tracer *tracer) {
-    lock_acquire(&tracer->side.lock);
+    side_enter_whole(&tracer->side);
     set_fast_thread(tracer, NO_THREAD);
     measures_break_locked(tracer);
     tracer->run++;
     fini_tables(tracer);
     side_fini(&tracer->side);
+    side_init(&tracer->side, &tracer->memory);
     status result = init_tables(tracer);
-    if (result == STATUS_OK)
-        result = side_init(&tracer->side, &tracer->memory);
     if (result != STATUS_OK)
         stop_locked(tracer);
     lock_release(&tracer->side.lock);
@@ -278,101 +276,118 @@ status tracer_watch_code(struct tracer *tracer, uintptr_t code) {
 
 /* --- the side partition ------------------------------------------------------------------------------------------ */
 
-/* Takes the lock; false, and not taken, while the tracer is not active. */
-static bool begin_side_event(struct tracer *tracer) {
-    lock_acquire(&tracer->side.lock);
+/* Takes the lock for one event at this address that adds at most so many bytes; NULL, and none, while the tracer is not
+ * active. */
+static struct lock *begin_side_event(struct tracer *tracer, bool joint, uintptr_t address, uint64_t bytes) {
+    struct lock *lock = side_enter(&tracer->side, joint, address, bytes);
     if (likely(tracer->active))
-        return true;
-    lock_release(&tracer->side.lock);
-    return false;
+        return lock;
+    lock_release(lock);
+    return NULL;
 }
 
-/* An apart event opens a window: the main partition's next event must settle it first. */
-static void end_side_event(struct tracer *tracer, bool joint) {
-    if (!joint)
+/* An apart event opens a window: the main partition's next event must settle it first. Where the shard is out, the window
+ * is open already. */
+static void end_side_event(struct tracer *tracer, bool joint, struct lock *lock, uintptr_t address) {
+    if (!joint && lock == &tracer->side.lock)
         set_fast_thread(tracer, NO_THREAD);
-    lock_release(&tracer->side.lock);
+    side_leave(&tracer->side, lock, address);
 }
 
 static struct ledger *ledger_if(struct tracer *tracer, bool joint) { return joint ? &tracer->ledger : NULL; }
 
-struct callpaths *tracer_borrow_paths(struct tracer *tracer) {
-    if (!begin_side_event(tracer))
+struct callpaths *tracer_borrow_paths(struct tracer *tracer, uintptr_t address) {
+    struct lock *lock = begin_side_event(tracer, false, address, 0);
+    if (lock == NULL)
         return NULL;
     struct callpaths *paths = tracer->paths;
     callpaths_retain(paths);
-    lock_release(&tracer->side.lock);
+    lock_release(lock);
     return paths;
 }
 
 bool tracer_side_put(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain, uintptr_t address,
                      size_t size, uint32_t node) {
-    if (!begin_side_event(tracer))
+    struct lock *lock = begin_side_event(tracer, joint, address, size);
+    if (lock == NULL)
         return true;
     bool ours = tree == tracer->paths->serial;
     if (ours &&
         side_put_locked(&tracer->side, ledger_if(tracer, joint), domain, address, size, node) != STATUS_OK)
         tracer_count_lost(tracer);
-    end_side_event(tracer, joint || !ours);
+    end_side_event(tracer, joint || !ours, lock, address);
     return ours;
 }
 
 bool tracer_side_remove(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address) {
-    if (!begin_side_event(tracer))
+    struct lock *lock = begin_side_event(tracer, joint, address, 0);
+    if (lock == NULL)
         return false;
     bool found = side_remove_locked(&tracer->side, ledger_if(tracer, joint), domain, address);
-    end_side_event(tracer, joint || !found);
+    end_side_event(tracer, joint || !found, lock, address);
     return found;
 }
 
 bool tracer_side_move(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain, uintptr_t address,
                       uint32_t node) {
-    if (!begin_side_event(tracer))
+    struct lock *lock = begin_side_event(tracer, joint, address, 0);
+    if (lock == NULL)
         return true;
     bool ours = tree == tracer->paths->serial;
     if (ours && side_move_locked(&tracer->side, ledger_if(tracer, joint), domain, address, node) != STATUS_OK)
         tracer_count_lost(tracer);
-    end_side_event(tracer, joint || !ours);
+    end_side_event(tracer, joint || !ours, lock, address);
     return ours;
 }
 
 struct taken tracer_side_take(struct tracer *tracer, uint32_t domain, uintptr_t address) {
     struct taken taken = {0};
-    if (!begin_side_event(tracer))
+    struct lock *lock = begin_side_event(tracer, false, address, 0);
+    if (lock == NULL)
         return taken;
-    struct big *entry = side_find_locked(&tracer->side, domain, address);
+    struct side *side = &tracer->side;
+    struct big *entry = side_find_locked(side, domain, address);
     if (entry != NULL) {
-        taken = (struct taken){tracer->run, big_tally(entry), big_size(&tracer->side.blocks, entry),
-                               young_remove(&tracer->side.measuring.young, domain, address)};
-        bigmap_remove(&tracer->side.blocks, entry);
+        struct bigmap *blocks = &side_shard(side, address)->blocks;
+        taken = (struct taken){tracer->run, address, big_tally(entry), big_size(blocks, entry),
+                               young_remove(&side->measuring.young, domain, address)};
+        bigmap_remove(blocks, entry);
     }
-    lock_release(&tracer->side.lock);
+    lock_release(lock);
     return taken;
 }
 
-void tracer_side_put_back(struct tracer *tracer, bool joint, uintptr_t address, struct taken taken) {
-    if (!begin_side_event(tracer))
+/* False where it finds no memory. */
+static bool put_back_locked(struct tracer *tracer, const struct taken *taken) {
+    struct side *side = &tracer->side;
+    struct shard *shard = side_shard(side, taken->address);
+    if (bigmap_reserve(&shard->blocks, taken->size) != STATUS_OK)
+        return false;
+    bigmap_put(&shard->blocks, side_key(taken->address), taken->size, taken->tally);
+    if (taken->born != 0 && side->measuring.born != 0)
+        young_add(&side->measuring.young, shard_tally(shard, taken->tally)->domain, taken->address,
+                  taken->born);
+    return true;
+}
+
+void tracer_side_put_back(struct tracer *tracer, bool joint, struct taken taken) {
+    struct lock *lock = taken.run != 0 ? begin_side_event(tracer, joint, taken.address, 0) : NULL;
+    if (lock == NULL)
         return;
-    if (taken.run == tracer->run) {
-        if (bigmap_reserve(&tracer->side.blocks, taken.size) == STATUS_OK) {
-            bigmap_put(&tracer->side.blocks, side_key(address), taken.size, taken.tally);
-            if (taken.born != 0 && tracer->side.measuring.born != 0)
-                young_add(&tracer->side.measuring.young, side_tally(&tracer->side, taken.tally)->domain,
-                          address, taken.born);
-        } else {
-            side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.tally, taken.size);
-            tracer_count_lost(tracer);
-        }
+    if (taken.run == tracer->run && !put_back_locked(tracer, &taken)) {
+        side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.address, taken.tally, taken.size);
+        tracer_count_lost(tracer);
     }
-    end_side_event(tracer, joint);
+    end_side_event(tracer, joint, lock, taken.address);
 }
 
 void tracer_side_forget(struct tracer *tracer, bool joint, struct taken taken) {
-    if (taken.run == 0 || !begin_side_event(tracer))
+    struct lock *lock = taken.run != 0 ? begin_side_event(tracer, joint, taken.address, 0) : NULL;
+    if (lock == NULL)
         return;
     if (taken.run == tracer->run)
-        side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.tally, taken.size);
-    end_side_event(tracer, joint);
+        side_lose_locked(&tracer->side, ledger_if(tracer, joint), taken.address, taken.tally, taken.size);
+    end_side_event(tracer, joint, lock, taken.address);
 }
 
 /* --- what users ask for ------------------------------------------------------------------------------------------ */

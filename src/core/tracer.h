@@ -43,7 +43,8 @@ struct step {
     uint64_t reserved;
 };
 
-struct tracer {
+/* What several threads write lies apart from the rest (side.h). */
+struct tracer {              /* NOLINT(clang-analyzer-optin.performance.Padding) */
     const void *fast_thread; /* atomic; see above; NO_THREAD where nobody may */
     uint32_t generation;     /* of dead code: advances when instructions are forgotten */
     uint32_t frames;         /* most frames of a traceback, 1 .. 65535 */
@@ -62,7 +63,7 @@ struct tracer {
     uint32_t forgotten_node; /* of the call path "<forgotten>" (collect.h) */
     uint64_t run;            /* advances with every start and clear; protected as `active` */
     bool strays;             /* the side has MEM or OBJ blocks, so an unknown address may be there */
-    bool active;             /* protected by the side's lock (to write: and the main GIL) */
+    bool active;             /* written with the main GIL and all shards in; read with any lock of the side */
     const void *entered;     /* atomic; see above; changed together with fast_thread */
     struct measures measures;
     struct side side;
@@ -78,7 +79,7 @@ struct tracer {
 
 /* All calls need the main GIL, but for those that say otherwise. */
 
-/* Once, before anything else: the side's lock and the magazines live as long as the process. */
+/* Once, before anything else: the side's locks and the magazines live as long as the process. */
 void tracer_init(struct tracer *tracer);
 nodiscard status tracer_start(struct tracer *tracer, uint32_t frames);
 void tracer_stop(struct tracer *tracer);
@@ -193,8 +194,9 @@ static inline void tracer_move(struct tracer *tracer, const struct page *page, u
 
 /* All of these do nothing, and there is nothing to do again, while the tracer is not active. */
 
-/* For a capture without the GIL: the call paths to intern into, with a reference for the caller; NULL if not active. */
-struct callpaths *tracer_borrow_paths(struct tracer *tracer);
+/* For a capture without the GIL: the call paths to intern into, with a reference for the caller; NULL if not active.
+ * `address`: of the block it is for. */
+struct callpaths *tracer_borrow_paths(struct tracer *tracer, uintptr_t address);
 /* `tree`: callpaths.serial, of `node`. False, and nothing done, where it is the tracer's no longer: then look again. */
 nodiscard bool tracer_side_put(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain,
                                uintptr_t address, size_t size, uint32_t node);
@@ -206,12 +208,13 @@ nodiscard bool tracer_side_move(struct tracer *tracer, bool joint, uint64_t tree
  * its counters stay. Then either the resize failed and it is put back, or it is gone for good. */
 struct taken {
     uint64_t run; /* the start or clear that it belongs to; 0: nothing was taken */
-    uint32_t tally;
+    uintptr_t address;
+    uint32_t tally; /* of the address's shard */
     uint64_t size;
     uint64_t born; /* 0: it is not young (young.h) */
 };
 struct taken tracer_side_take(struct tracer *tracer, uint32_t domain, uintptr_t address);
-void tracer_side_put_back(struct tracer *tracer, bool joint, uintptr_t address, struct taken taken);
+void tracer_side_put_back(struct tracer *tracer, bool joint, struct taken taken);
 void tracer_side_forget(struct tracer *tracer, bool joint, struct taken taken);
 
 /* --- what users ask for ------------------------------------------------------------------------------------------ */

@@ -20,9 +20,15 @@ void tracer_settle_locked(struct tracer *tracer) {
         (void)tracer_remove_slow(tracer, ((const uintptr_t *)disowned->addresses.base)[--disowned->count]);
 }
 
+/* Reports of Python's own domain concern the main partition: they need the common lock, even apart. */
+static struct lock *enter(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address,
+                          size_t size) {
+    return side_enter(&tracer->side, joint || domain == DOMAIN_PYTHON, address, size);
+}
+
 /* Makes the main partition's next event take the slow way, which settles first. */
-static void end_event_locked(struct tracer *tracer, bool joint) {
-    if (joint)
+static void end_event_locked(struct tracer *tracer, bool joint, uintptr_t address) {
+    if (joint || side_shard(&tracer->side, address)->out) /* out: that is so already */
         return;
     __atomic_store_n(&tracer->entered, NO_THREAD, __ATOMIC_RELEASE);
     __atomic_store_n(&tracer->fast_thread, NO_THREAD, __ATOMIC_RELEASE);
@@ -57,18 +63,18 @@ static status put_locked(struct tracer *tracer, bool joint, uint32_t domain, uin
                                     node);
     if (result != STATUS_OK)
         tracer_count_lost(tracer);
-    end_event_locked(tracer, joint);
+    end_event_locked(tracer, joint, address);
     return result;
 }
 
 status tracer_track(struct tracer *tracer, bool joint, uint64_t tree, uint32_t domain, uintptr_t address,
                     size_t size, uint32_t node) {
     status result = STATUS_OK;
-    lock_acquire(&tracer->side.lock);
+    struct lock *lock = enter(tracer, joint, domain, address, size);
     if (tracer->active)
         result = tree != tracer->paths->serial ? STATUS_INVALID
                                                : put_locked(tracer, joint, domain, address, size, node);
-    lock_release(&tracer->side.lock);
+    side_leave(&tracer->side, lock, address);
     return result;
 }
 
@@ -78,14 +84,14 @@ static void remove_locked(struct tracer *tracer, bool joint, uint32_t domain, ui
     if (!found && domain == DOMAIN_PYTHON)
         forget_in_main_locked(tracer, joint, address);
     if (found || domain == DOMAIN_PYTHON)
-        end_event_locked(tracer, joint);
+        end_event_locked(tracer, joint, address);
 }
 
 void tracer_untrack(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address) {
-    lock_acquire(&tracer->side.lock);
+    struct lock *lock = enter(tracer, joint, domain, address, 0);
     if (tracer->active)
         remove_locked(tracer, joint, domain, address);
-    lock_release(&tracer->side.lock);
+    side_leave(&tracer->side, lock, address);
 }
 
 /* `found` without its reference. Who lacks the main GIL cannot look into the main partition. */
@@ -102,17 +108,18 @@ static bool find_locked(struct tracer *tracer, bool joint, uint32_t domain, uint
     const struct big *entry = side_find_locked(&tracer->side, domain, address);
     if (entry == NULL)
         return false;
-    found->size = big_size(&tracer->side.blocks, entry);
-    found->node = side_tally(&tracer->side, big_tally(entry))->tally.node;
+    const struct shard *shard = side_shard(&tracer->side, address);
+    found->size = big_size(&shard->blocks, entry);
+    found->node = shard_tally(shard, big_tally(entry))->tally.node;
     return true;
 }
 
 bool tracer_find_block(struct tracer *tracer, bool joint, uint32_t domain, uintptr_t address,
                        struct found *found) {
-    lock_acquire(&tracer->side.lock);
+    struct lock *lock = enter(tracer, joint, domain, address, 0);
     bool result = tracer->active && find_locked(tracer, joint, domain, address, found);
     if (result)
         callpaths_retain(found->paths = tracer->paths);
-    lock_release(&tracer->side.lock);
+    lock_release(lock);
     return result;
 }

@@ -8,7 +8,7 @@
 
 /* --- trails ---------------------------------------------------------------------------------------------------------- */
 
-enum { TRAIL_MOST = 256, TRAILS = 128 };
+enum { TRAIL_MOST = 256, TRAILS = 128, NEAR = 8 };
 
 struct stop {
     uintptr_t instr;
@@ -18,19 +18,38 @@ struct stop {
 
 /* The frames that a thread had at its last capture, from the bottom. */
 struct trail {
-    bool busy; /* atomic */
-    uint32_t count;
+    uintptr_t owner;     /* atomic: the thread that it is meant for, which may have ended; 0: none yet */
     uint64_t tree;       /* that the nodes are of; 0: none */
     int64_t interpreter; /* that the versions are of; no other has had the number */
+    uint32_t count;
+    bool busy; /* atomic */
     struct stop stops[TRAIL_MOST];
 };
 
-/* Two threads that come upon the same one push each other's frames out. */
+/* Two threads that come upon the same one push each other's frames out: so a new thread looks for one that is nobody's. */
 static struct trail trails[TRAILS];
+
+/* Relaxed: two threads that take the same one find out at the next look. */
+static struct trail *trail_of(uintptr_t thread) {
+    size_t home = hash_mix(thread) % TRAILS;
+    struct trail *mine = NULL;
+    for (size_t i = 0; i < NEAR; i++) {
+        struct trail *trail = &trails[(home + i) % TRAILS];
+        uintptr_t owner = __atomic_load_n(&trail->owner, __ATOMIC_RELAXED);
+        if (owner == thread)
+            return trail;
+        if (owner == 0 && mine == NULL)
+            mine = trail;
+    }
+    if (mine == NULL)
+        mine = &trails[home];
+    __atomic_store_n(&mine->owner, thread, __ATOMIC_RELAXED);
+    return mine;
+}
 
 /* The calling thread's trail, until trail_leave; NULL where another thread is in it. */
 static struct trail *trail_enter(PyThreadState *thread) {
-    struct trail *trail = &trails[hash_mix((uintptr_t)pthread_self()) % TRAILS];
+    struct trail *trail = trail_of((uintptr_t)pthread_self());
     if (__atomic_exchange_n(&trail->busy, true, __ATOMIC_ACQUIRE))
         return NULL;
     int64_t interpreter = PyInterpreterState_GetID(thread->interp);
@@ -126,8 +145,9 @@ static status add_frames(struct growth *path, const struct stack *stack) {
 
 /* The path in the tracer's tree as it is now; the trail has its first `known` frames, and gets the others. Only who holds
  * the main GIL can make the tree smaller; until then it must not grow too large. */
-static status intern(struct stack stack, struct trail *trail, size_t known, struct apart_path *found) {
-    struct callpaths *paths = tracer_borrow_paths(&the_tracer);
+static status intern(struct stack stack, struct trail *trail, size_t known, uintptr_t address,
+                     struct apart_path *found) {
+    struct callpaths *paths = tracer_borrow_paths(&the_tracer, address);
     if (paths == NULL)
         return STATUS_INVALID;
     if (trail != NULL && (trail->tree != paths->serial || tracer_frames_are_one(&the_tracer)))
@@ -152,18 +172,18 @@ static status intern(struct stack stack, struct trail *trail, size_t known, stru
 }
 
 /* By the trail, where the whole path is on it and was not refused before. */
-static status find(struct stack stack, struct trail *trail, struct apart_path *path) {
+static status find(struct stack stack, struct trail *trail, uintptr_t address, struct apart_path *path) {
     size_t known = trail != NULL ? stack_common(stack, trail) : 0;
     if (known == 0 || known < stack.count || trail->stops[known - 1].node == 0 || trail->tree == path->tree)
-        return intern(stack, trail, known, path);
+        return intern(stack, trail, known, address, path);
     *path = (struct apart_path){trail->tree, trail->stops[known - 1].node};
     return STATUS_OK;
 }
 
-status apart_capture(PyThreadState *thread, struct apart_path *path) {
+status apart_capture(PyThreadState *thread, uintptr_t address, struct apart_path *path) {
     struct stack stack = stack_of(thread);
     struct trail *trail = thread != NULL && stack.count <= TRAIL_MOST ? trail_enter(thread) : NULL;
-    status result = find(stack, trail, path);
+    status result = find(stack, trail, address, path);
     trail_leave(trail);
     if (result != STATUS_OK && result != STATUS_INVALID)
         tracer_count_lost(&the_tracer);

@@ -23,14 +23,14 @@ struct apart_path {
     uint32_t node;
 };
 
-/* The path of the calling thread, whose state is `thread` (NULL where it has none). `path` was zeroed before, or it is
+/* The path of the calling thread, whose state is `thread` (NULL where it has none), for the block at `address`. `path` was zeroed before, or it is
  * what the tracer refused since: then it is looked for in the new tree. INVALID: nothing is traced. Any other failure
  * has been counted as a lost trace.
  *
  *     struct apart_path path = {0};
- *     while (apart_capture(thread, &path) == STATUS_OK && !tracer_side_put(..., path.tree, ..., path.node))
+ *     while (apart_capture(thread, address, &path) == STATUS_OK && !tracer_side_put(..., path.tree, ..., path.node))
  *         continue;
  */
-nodiscard status apart_capture(PyThreadState *thread, struct apart_path *path);
+nodiscard status apart_capture(PyThreadState *thread, uintptr_t address, struct apart_path *path);
 
 #endif

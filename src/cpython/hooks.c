@@ -87,14 +87,14 @@ static inline uint32_t tally_now(PyThreadState *thread) {
 
 static void side_put_apart(PyThreadState *thread, void *block, size_t size) {
     struct apart_path path = {0};
-    while (apart_capture(thread, &path) == STATUS_OK &&
+    while (apart_capture(thread, (uintptr_t)block, &path) == STATUS_OK &&
            !tracer_side_put(&the_tracer, false, path.tree, DOMAIN_PYTHON, (uintptr_t)block, size, path.node))
         continue;
 }
 
 static void side_move_apart(PyThreadState *thread, uintptr_t address) {
     struct apart_path path = {0};
-    while (apart_capture(thread, &path) == STATUS_OK &&
+    while (apart_capture(thread, address, &path) == STATUS_OK &&
            !tracer_side_move(&the_tracer, false, path.tree, DOMAIN_PYTHON, address, path.node))
         continue;
 }
@@ -300,7 +300,7 @@ static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, s
     bool pooled = joint && is_pooled(old);
     void *block = realloc_below(under, old, size);
     if (block == NULL) {
-        tracer_side_put_back(&the_tracer, joint, (uintptr_t)old, taken);
+        tracer_side_put_back(&the_tracer, joint, taken);
         return NULL;
     }
     tracer_side_forget(&the_tracer, joint, taken);
@@ -509,7 +509,7 @@ static void *raw_realloc(void *context, void *old, size_t size) {
         taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
     void *block = realloc_below(under, old, size);
     if (block == NULL) {
-        tracer_side_put_back(&the_tracer, caller.joint, (uintptr_t)old, taken);
+        tracer_side_put_back(&the_tracer, caller.joint, taken);
         return NULL;
     }
     tracer_side_forget(&the_tracer, caller.joint, taken);

@@ -3,7 +3,7 @@
  *   never started --start--> tracing --stop--> stopped --start--> tracing ...
  *
  * Hooks are installed before tracing begins and removed after it ends; a call that comes in between passes through.
- * Nothing is freed that a late hook may touch: the_tracer and its side lock live as long as the process.
+ * Nothing is freed that a late hook may touch: the_tracer and its side's locks live as long as the process.
  * At interpreter exit nothing is stopped: objects' finalisers may still want their tracebacks, and what the tracer
  * holds is its own. All calls with the main interpreter's GIL, but for the fork handlers. */
 #include "../types/engine.h"
@@ -31,7 +31,7 @@ static unsigned long long gaps; /* times that another tracer took our hooks away
 
 static void before_fork(void) {
     symhook_before_fork();
-    lock_acquire(&the_tracer.side.lock);
+    side_lock_all(&the_tracer.side);
     if (the_tracer.paths != NULL)
         lock_acquire(&the_tracer.paths->lock);
 }
@@ -39,7 +39,7 @@ static void before_fork(void) {
 static void after_fork(void) {
     if (the_tracer.paths != NULL)
         lock_release(&the_tracer.paths->lock);
-    lock_release(&the_tracer.side.lock);
+    side_unlock_all(&the_tracer.side);
     symhook_after_fork();
 }
 

@@ -9,7 +9,7 @@ static status track_apart(PyThreadState *thread, unsigned int domain, uintptr_t 
     struct apart_path path = {0};
     status result;
     do {
-        result = apart_capture(thread, &path);
+        result = apart_capture(thread, address, &path);
         if (result != STATUS_OK)
             return result;
         result = tracer_track(&the_tracer, false, path.tree, domain, address, size, path.node);

@@ -184,7 +184,7 @@ static inline void side_taken_ends(struct world *world, bool joint, bool back) {
     bool ours = world->taken.run == tracer->run && tracer->active, pending = tracer->side.pending;
     uint64_t lost = tracer->lost;
     if (back && find_block(world, block.domain, block.address) == world->count)
-        tracer_side_put_back(tracer, joint, block.address, world->taken);
+        tracer_side_put_back(tracer, joint, world->taken);
     else
         tracer_side_forget(tracer, joint, world->taken), back = false;
     world->taken.run = 0;

@@ -89,6 +89,14 @@ static inline void world_init(struct world *world, uint64_t seed) {
     tracer_init(&world->tracer);
 }
 
+/* How many blocks the side has. */
+static inline size_t side_blocks(const struct world *world) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < SHARDS; i++)
+        count += world->tracer.side.shards[i].blocks.count;
+    return count;
+}
+
 static inline void world_end(struct world *world) {
     tracer_stop(&world->tracer);
     world_forget(world);

@@ -112,7 +112,7 @@ static void take_away(struct world *world, uint32_t i, bool joint) {
         struct taken taken = tracer_side_take(&world->tracer, block.domain, block.address);
         assert_true(taken.run != 0);
         if (below(world, 2) != 0) {
-            tracer_side_put_back(&world->tracer, joint, block.address, taken);
+            tracer_side_put_back(&world->tracer, joint, taken);
         } else {
             tracer_side_forget(&world->tracer, joint, taken);
             went(world, i);

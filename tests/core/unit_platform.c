@@ -158,7 +158,7 @@ static void a_lock_knows_whose_it_is(void **state) {
 
 static void locks_are_ranked_the_sides_first(void **state) {
     (void)state;
-    assert_true(LOCK_SIDE < LOCK_PATHS);
+    assert_true(LOCK_SIDE < LOCK_SHARD && LOCK_SHARD < LOCK_PATHS);
 }
 
 int main(void) {

@@ -64,7 +64,7 @@ static void record_apart(struct list *list, const struct block *block, uint32_t 
     struct tracer *tracer = list->tracer;
     struct callpaths *paths;
     bool done = false;
-    while (!done && (paths = tracer_borrow_paths(tracer)) != NULL) {
+    while (!done && (paths = tracer_borrow_paths(tracer, block->address)) != NULL) {
         uint32_t node = path_of(paths, path), domain = list->number;
         if (is_new)
             done = tracer_side_put(tracer, false, paths->serial, domain, block->address, block->size, node);
@@ -89,7 +89,7 @@ static void resize_apart(struct list *list, uint32_t i, bool fails) {
     struct block *block = &list->blocks[i];
     struct taken taken = tracer_side_take(tracer, list->number, block->address);
     if (fails) {
-        tracer_side_put_back(tracer, false, block->address, taken);
+        tracer_side_put_back(tracer, false, taken);
         return;
     }
     tracer_side_forget(tracer, false, taken);
@@ -285,6 +285,72 @@ static void the_peak_is_the_sum_of_its_shares_while_others_go_on(void **state) {
     end_tracer();
 }
 
+/* --- threads without the GIL among themselves ------------------------------------------------------------ */
+
+enum { SHARE = 600, ROUNDS = 12, EACH = 400 };
+
+static pthread_barrier_t meeting;
+
+static void put_alone(struct list *list, uint32_t i, uint64_t size) {
+    struct block block = {address_of(list, i), size, true};
+    record_apart(list, &block, list->number, true);
+}
+
+static void end_alone(const struct list *list, const struct list *owner, uint32_t i) {
+    (void)tracer_side_remove(list->tracer, false, owner->number, address_of(owner, i));
+}
+
+/* Never more than SHARE bytes, in two blocks at most; some blocks are ended by another thread. */
+static void churn_within_share(struct list *list, const struct list *next) {
+    for (int i = 0; i < EACH; i++) {
+        put_alone(list, 1, 1 + support_below(&list->random, SHARE / 2));
+        put_alone(list, 2, 1 + support_below(&list->random, SHARE / 2));
+        end_alone(list, list, 1);
+        end_alone(list, list, 2);
+        put_alone(list, 3, support_below(&list->random, SHARE / 2));
+        if (i % 8 == 0)
+            end_alone(list, next, 3);
+        end_alone(list, list, 3);
+    }
+}
+
+/* In every round all threads together reach a peak, a little higher than the last one, that no one of them can see. */
+static void *rising_thread(void *context) {
+    struct list *list = context;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        churn_within_share(list, list->number < APART ? list + 1 : list + 1 - APART);
+        pthread_barrier_wait(&meeting);
+        put_alone(list, 0, SHARE + round);
+        pthread_barrier_wait(&meeting);
+        end_alone(list, list, 0);
+        pthread_barrier_wait(&meeting);
+    }
+    return NULL;
+}
+
+static void a_peak_of_several_threads_is_exact_where_nobody_holds_the_gil(void **state) {
+    (void)state;
+    uint64_t current, peak;
+    struct snapshot *snapshot;
+    assert_int_equal(pthread_barrier_init(&meeting, NULL, APART), 0);
+    start_threads(rising_thread, 11);
+    join_threads();
+    pthread_barrier_destroy(&meeting);
+    assert_int_equal(tracer.lost, 0);
+    assert_int_equal(tracer_freeze(&tracer, &snapshots, VIEW_PEAK, &snapshot), STATUS_OK);
+    tracer_memory(&tracer, &current, &peak);
+    assert_int_equal(current, 0);
+    assert_int_equal(peak, APART * (SHARE + ROUNDS - 1));
+    assert_int_equal(snapshot->row_count, APART);
+    for (size_t i = 0; i < APART; i++) {
+        assert_int_equal(snapshot_row(snapshot, i)->size, SHARE + ROUNDS - 1);
+        assert_int_equal(snapshot_row(snapshot, i)->count, 1);
+    }
+    snapshot_release(snapshot);
+    assert_true(tracer_check(&tracer));
+    end_tracer();
+}
+
 static void stop_start_and_clear_do_not_disturb_other_threads(void **state) {
     (void)state;
     start_threads(restless_thread, 9);
@@ -309,6 +375,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_the_end_the_tracer_knows_the_blocks_of_all_threads),
         cmocka_unit_test(the_peak_is_the_sum_of_its_shares_while_others_go_on),
+        cmocka_unit_test(a_peak_of_several_threads_is_exact_where_nobody_holds_the_gil),
         cmocka_unit_test(stop_start_and_clear_do_not_disturb_other_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,7 +155,8 @@ static uintptr_t main_address(struct world *world) {
 }
 
 static uintptr_t side_address(struct world *world) {
-    return 0x560000000000u + 16 * (uintptr_t)below(world, 40);
+    uint32_t i = below(world, 40);
+    return 0x560000000000u + 16 * (uintptr_t)i + ((uintptr_t)(i % 3) << STRETCH_BITS);
 }
 
 static void main_event(struct world *world, uint32_t growth) {
@@ -265,7 +266,7 @@ static void a_tracer_that_is_not_active_takes_no_side_events(void **state) {
     (void)state;
     static struct world world;
     world_init(&world, 0);
-    assert_null(tracer_borrow_paths(&world.tracer));
+    assert_null(tracer_borrow_paths(&world.tracer, 4096));
     assert_true(tracer_side_put(&world.tracer, false, 0, 0, 4096, 10, 1)); /* nothing to do again */
     assert_true(tracer_side_move(&world.tracer, false, 0, 0, 4096, 1));
     assert_false(tracer_side_remove(&world.tracer, false, 0, 4096));
@@ -280,7 +281,7 @@ static void a_block_with_other_paths_than_the_tracers_is_not_kept(void **state) 
     static struct world world;
     world_init(&world, 0);
     assert_int_equal(world_start(&world, 5), STATUS_OK);
-    struct callpaths *paths = tracer_borrow_paths(&world.tracer);
+    struct callpaths *paths = tracer_borrow_paths(&world.tracer, 4096);
     assert_ptr_equal(paths, world.tracer.paths);
     tracer_stop(&world.tracer);
     assert_true(callpaths_check(paths)); /* ours until we give it back */
@@ -396,11 +397,11 @@ static void addresses_may_have_tags(void **state) {
         assert_false(codemap_get(&world.tracer.codes, code + 100, &site));
         struct taken taken = tracer_side_take(&world.tracer, 0, raw);
         assert_int_equal(taken.size, 300);
-        tracer_side_put_back(&world.tracer, true, raw, taken);
+        tracer_side_put_back(&world.tracer, true, taken);
         side_remove(&world, true, 0, raw);
         assert_true(tracer_check(&world.tracer));
     }
-    assert_int_equal(world.tracer.big.count + world.tracer.side.blocks.count, 0);
+    assert_int_equal(world.tracer.big.count + side_blocks(&world), 0);
     world_end(&world);
 }
 

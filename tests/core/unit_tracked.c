@@ -202,7 +202,7 @@ static void without_memory_a_report_is_lost_and_counted(void **state) {
     }
     support_fail_at = 0;
     assert_int_equal(world.tracer.lost, 100);
-    assert_int_equal(world.tracer.side.blocks.count, kept);
+    assert_int_equal(side_blocks(&world), kept);
     assert_true(tracer_check(&world.tracer));
     world_end(&world);
 }
