@@ -216,6 +216,30 @@ def test_however_little_changed_the_colour_says_which_way(
     assert abs(stays[0] - stays[2]) < 10
 
 
+def test_on_a_phone_the_table_says_where_and_nothing_sticks_out(
+    window: browsing.Window, page: pathlib.Path
+) -> None:
+    window.resize(400, 850)
+    window.open(page, "#show=table")
+    window.chrome.execute_script("document.getElementById('options').open = true")
+    row = window.chrome.find_element(browsing.By.CSS_SELECTOR, "tbody tr")
+    assert "program.py:" in row.text
+    sizes = window.chrome.execute_script(
+        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert sizes[0] == sizes[1] <= 400
+
+
+def test_a_line_without_a_function_has_a_name_in_the_table(
+    window: browsing.Window, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "plain.html"
+    memtally.Snapshot([(0, 100, (("plain.py", 7),))], 1).flamegraph(path)
+    window.open(path, "#show=table")
+    buttons = window.chrome.find_elements(browsing.By.CSS_SELECTOR, "tbody button")
+    assert [button.text for button in buttons] == ["plain.py:7"]
+
+
 def test_dark_and_light_follow_the_system(window: browsing.Window, page: pathlib.Path) -> None:
     def brightness() -> int:
         colour = window.chrome.execute_script("return getComputedStyle(document.body).backgroundColor")

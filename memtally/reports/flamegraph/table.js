@@ -107,7 +107,7 @@ class Table {
     if (line.key >= 0) {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = line.name;
+      button.textContent = line.name || line.place; // the standard module knows no names
       button.title = "Show it in the graph";
       button.addEventListener("click", () => app.go({ search: app.texts.searchFor(line.key), show: "graph" }));
       name.append(button);
