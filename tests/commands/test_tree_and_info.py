@@ -105,12 +105,12 @@ def test_a_file_of_the_standard_module_can_be_asked_the_same(desk):
         assert desk.run(*words, "standard").status == 0
 
 
-def on_terminal(folder, *words, columns=80, **environment):
+def on_terminal(folder, *words, columns=80, program=MEMTALLY, **environment):
     """What a command writes to a terminal of so many columns."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {**os.environ, "TERM": "xterm", **environment}
-    process = subprocess.Popen([*MEMTALLY, *words], cwd=folder, stdout=theirs, stderr=theirs, env=env)
+    process = subprocess.Popen([*program, *words], cwd=folder, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
     written = b""
     while True:
@@ -177,6 +177,20 @@ def test_names_deep_in_the_tree_can_be_read(desk, deep_calls, columns):
     assert [word for word in text.split() if word.startswith("step") and ":" not in word] == [
         f"step{n}" for n in range(DEEP + 1)
     ]
+
+
+def test_a_command_of_many_short_steps_says_what_it_is_at(desk):
+    source = (
+        "import sys, time; from memtally.commands import progress\n"
+        "for step in range(9):\n"
+        "    with progress.saying(f'step {step}'):\n"
+        "        time.sleep(0.1)\n"
+        "        with progress.saying('a part of it'): time.sleep(0.1)\n"
+    )
+    text = on_terminal(desk.folder, source, program=(sys.executable, "-c"))
+    assert "step 0" not in text
+    assert "memtally: step 7 ... 1 s\r\x1b[K" in text
+    assert text.endswith("\r\x1b[K")
 
 
 def test_colour_is_left_out_where_nobody_wants_it(desk):

@@ -114,7 +114,7 @@ class Table {
     } else {
       name.textContent = line.name;
     }
-    name.append(Object.assign(document.createElement("div"), { className: "where narrow", textContent: line.place }));
+    if (line.name) name.append(Object.assign(document.createElement("div"), { className: "where narrow", textContent: line.place }));
     const place = cell(line.place, "text wide");
     const source = app.state.detail === "line" ? app.texts.sourceOf(line.key) : "";
     if (source) place.append(Object.assign(document.createElement("div"), { className: "code", textContent: source }));
