@@ -1,4 +1,4 @@
-"""A command that takes longer than a second says what it is at: one line on the terminal, which goes when that is done.
+"""What a command is at, once it has taken a second: one line on the terminal, which goes when that is done.
 
 Only where stderr is a terminal. A thread writes it, because C code that gives up the GIL does the work; it
 belongs to the command that calls `saying` from its main thread.
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 QUIET = 1.0
-"""Seconds of a command before anything is said: of all of it, so that no number of short steps keeps it quiet."""
+"""Seconds of a command before anything is said: of all of it, so many short steps do not keep it quiet."""
 STEP = 0.25
 """Seconds between two times that it is said anew."""
 
@@ -22,7 +22,7 @@ _doing: list[str] = []
 
 @contextlib.contextmanager
 def saying(what: str) -> Iterator[None]:
-    """While the block runs, and the command has for QUIET seconds, say WHAT it does and how long all of it takes."""
+    """While the block runs, and the command has for QUIET seconds, say WHAT it does and since when."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield
         return

@@ -10,14 +10,14 @@ struct item {
     union {
         float
             share; /* until it is chosen: the largest of all; no caller's is smaller than that of what it calls */
-        uint32_t row; /* then: its own one of the table, or the one that it is merged into */
+        uint32_t below; /* then: calls that are merged into the row behind this one */
+        uint32_t row;   /* in the end: its own one of the table, or the one that it is merged into */
     };
 };
 
-/* Where an item stands among the calls that stay. */
+/* Where an item stands among the calls that stay: what is called from here, what else the same caller calls; 0: none. */
 struct link {
-    uint32_t first, next; /* what is called from here, what else the same caller calls; 0: none */
-    uint32_t below;       /* calls that are merged into the row behind this one */
+    uint32_t first, next;
 };
 
 /* A set of call paths that some of the snapshots have. */
@@ -46,8 +46,7 @@ struct work {
     struct idtable index; /* items, + 1, by parent and site */
     bool indexed;         /* all items are in the index */
     uint32_t next;        /* the item behind the last one that was found: likely the next */
-    uint64_t *sums,
-        *older; /* by item: of bytes, or of blocks; older: only where there is something to compare */
+    uint64_t *sums;       /* by item: of bytes, or of blocks */
 };
 
 /* --- trees, and sites that are the same for all --- */
@@ -245,14 +244,15 @@ static void note_shares(struct work *work) {
     }
 }
 
-static uint64_t distance(uint64_t a, uint64_t b) { return a > b ? a - b : b - a; }
-
-static void note_changes(struct work *work, size_t at, size_t old, bool blocks) {
+/* How much each call alone changed. Signed, so that one array will do: of 2^63 bytes or more some share is too small. */
+static void add_changes(const struct work *work, size_t at, size_t old, bool blocks) {
     add_own(work, at, blocks, work->sums);
-    add_own(work, old, blocks, work->older);
+    const struct snapshot *snapshot = work->snapshots[old];
+    const uint32_t *known = work->tree_of[old]->known;
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);)
+        work->sums[known[rows.row->node] - 1] -= blocks ? rows.row->count : row_bytes(snapshot, rows.row);
     for (uint32_t id = 0; id < work->item_count; id++)
-        work->sums[id] = distance(work->sums[id], work->older[id]);
-    note_shares(work);
+        work->sums[id] = (int64_t)work->sums[id] < 0 ? -work->sums[id] : work->sums[id];
 }
 
 /* Positive floats are in the order of their bits. */
@@ -316,15 +316,15 @@ static status cut_small(struct work *work, struct calltable_cut cut) {
             idset_add(&work->staying, id);
         return STATUS_OK;
     }
-    if (half > 0 && (work->older = vmem_map(work->account, work->room * sizeof *work->older)) == NULL)
-        return STATUS_NOMEM;
     for (int blocks = 0; blocks < 2; blocks++) {
         for (size_t at = 0; at < work->count; at++) {
             add_own(work, at, blocks != 0, work->sums);
             note_shares(work);
         }
-        for (size_t at = 0; at < half; at++)
-            note_changes(work, at, half + at, blocks != 0);
+        for (size_t at = 0; at < half; at++) {
+            add_changes(work, at, half + at, blocks != 0);
+            note_shares(work);
+        }
     }
     return choose(work, count_staying(work, cut));
 }
@@ -333,18 +333,21 @@ static status cut_small(struct work *work, struct calltable_cut cut) {
 
 /* Lists what calls led to, counts what is merged; how many rows that makes. */
 static uint32_t link_calls(struct work *work) {
+    struct item *items = work->items;
     uint32_t rows = 1;
+    for (uint32_t id = 0; id < work->item_count; id++)
+        items[id].below = 0;
     for (uint32_t id = work->item_count - 1; id > 0; id--) { /* so that lists begin with the smallest id */
-        struct link *link = &work->links[id], *caller = &work->links[work->items[id].parent];
+        uint32_t caller = items[id].parent;
         if (idset_has(&work->staying, id)) {
-            link->next = caller->first;
-            caller->first = id;
-            rows += link->below > 0 ? 2 : 1;
+            work->links[id].next = work->links[caller].first;
+            work->links[caller].first = id;
+            rows += items[id].below > 0 ? 2 : 1;
         } else {
-            caller->below += link->below + 1;
+            items[caller].below += items[id].below + 1;
         }
     }
-    return rows + (work->links[0].below > 0);
+    return rows + (items[0].below > 0);
 }
 
 static status make_arrays(struct calltable *table, uint32_t rows, size_t snapshots) {
@@ -375,11 +378,12 @@ static void put_rows(struct work *work, struct calltable *table) {
     struct item *items = work->items;
     const struct link *links = work->links;
     uint32_t id = 0;
-    items[0].row = 0; /* that of its caller, which is itself */
     while (true) {
+        uint32_t below = items[id].below;
+        items[id].row = 0; /* the root is its own caller */
         items[id].row = put_row(table, items[items[id].parent].row, items[id].site, 0);
-        if (links[id].below > 0)
-            put_row(table, items[id].row, 0, links[id].below);
+        if (below > 0)
+            put_row(table, items[id].row, 0, below);
         if (links[id].first != 0) {
             id = links[id].first;
             continue;
@@ -419,8 +423,7 @@ static void forget_index(struct work *work) {
 /* Sums and links are never there together: both are large. */
 static void free_sums(struct work *work) {
     vmem_unmap(work->account, work->sums, work->room * sizeof *work->sums);
-    vmem_unmap(work->account, work->older, work->room * sizeof *work->older);
-    work->sums = work->older = NULL;
+    work->sums = NULL;
 }
 
 static status make_sums(struct work *work) {
