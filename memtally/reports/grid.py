@@ -1,5 +1,5 @@
-"""Rows of cells as aligned lines: in one line a row where there is room, else with the source line below; where
-numbers leave next to no room beside them, with all words below.
+"""Rows of cells as aligned lines: in one line a row where there is room, else with the source line below;
+where numbers leave next to no room beside them, with all words below.
 
 On a terminal it fits the width. Anywhere else it is plain text in full length that does not depend on the
 surroundings. As table.py, this may run at the end of any program, and so imports next to nothing.
