@@ -4,8 +4,8 @@
                       (default: 1000000 paths, both kinds, all commands; COMMAND: leaks, "top A --by line")
 
 Two kinds of snapshots, three of each: in `shared` a path is one call longer than another one, as in programs
-(as many nodes as paths, up to 41 calls deep); in `apart` paths have next to nothing in common (3.5 nodes a
-path, and nearly as many lines). Each command runs in a process of its own. The time is the processor's, of
+(as many nodes as paths, up to 41 calls deep); in `apart` paths have next to nothing in common (4 nodes a
+path, and 2 lines). Each command runs in a process of its own. The time is the processor's, of
 the program and of the system on its behalf, so that other work on the machine matters less; the memory is the
 highest resident set.
 """

@@ -49,8 +49,9 @@ def add_arguments(parser: Parser) -> None:
 def execute(options: argparse.Namespace) -> int:
     output = options.output or default_name(options.file)
     _refuse_inputs(output, options)
-    snapshot = files.load(options.file)
-    old = files.load(options.diff) if options.diff is not None else None
+    with progress.saying(f"reading {options.file}"):
+        snapshot = files.load(options.file)
+        old = files.load(options.diff) if options.diff is not None else None
     try:
         with progress.saying("drawing"):
             snapshot.flamegraph(output, diff=old, source=not options.no_source)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import memtally
-from memtally.commands import USAGE_ERROR, Parser, choosing, fail, files, machine, output
+from memtally.commands import USAGE_ERROR, Parser, choosing, fail, files, machine, output, progress
 from memtally.commands.diff import signed_size
 from memtally.commands.top import full_rows
 from memtally.reports import grid, table
@@ -53,13 +53,14 @@ def execute(options: argparse.Namespace) -> int:
         fail(f"leaks: at least {FEWEST} snapshots, please (of two: memtally diff OLD NEW)", USAGE_ERROR)
     series = _in_order(options)
     last = choosing.chosen(options.files[-1], options, series.pop())
-    found = last._growing(
-        _one_at_a_time(series, options),
-        len(series),
-        choosing.KEYS[options.by],
-        options.cumulative,
-        options.limit,
-    )
+    with progress.saying("comparing"):
+        found = last._growing(
+            _one_at_a_time(series, options),
+            len(series),
+            choosing.KEYS[options.by],
+            options.cumulative,
+            options.limit,
+        )
     if options.json:
         output.show(_json(options, *found))
     elif options.csv:

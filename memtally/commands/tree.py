@@ -27,7 +27,9 @@ exit status:
 CUT = 1.0
 """Percent of all bytes that a call must hold to be shown, unless told otherwise."""
 DEEPEST = 30
-"""Levels that are indented; below, a number says how deep a call is."""
+"""Levels that are indented, where there is room; below, a number says how deep a call is."""
+NUMBERS, NAME = 36, 18
+"""Columns of a terminal that the numbers take, and that are to be left for a call's name."""
 AT_ONCE = 1000
 """Lines that are printed at a time, where there is no limit to them."""
 HEADINGS = ("bytes", "share", "own", "blocks", "call", "place", "")
@@ -55,7 +57,7 @@ def execute(options: argparse.Namespace) -> int:
         f"{TITLES[snapshot.view_name]}: {table.size_text(root.size)} in {table.plural(root.count, 'block')}"
     )
     output.show(style.paint(grid.BOLD, title) + "\n")
-    rows = _rows(root, options.cut / 100 * root.size)
+    rows = _rows(root, options.cut / 100 * root.size, _deepest(style))
     heads = 0  # lines that the first part has and the others have not
     while part := list(itertools.islice(rows, AT_ONCE)):
         lines = list(grid.align([HEADINGS, *part], style, indented=True))
@@ -64,7 +66,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(root: memtally.Branch, least: float) -> Iterator[tuple[str, ...]]:
+def _rows(root: memtally.Branch, least: float, deepest: int) -> Iterator[tuple[str, ...]]:
     """The calls that hold LEAST bytes, each below its caller; what was left out of a caller is added up."""
     waiting = [(iter(root), root, 0)]
     while waiting:
@@ -73,14 +75,14 @@ def _rows(root: memtally.Branch, least: float) -> Iterator[tuple[str, ...]]:
         call = next(calls, None)
         if call is not None and call.size >= least:
             waiting.append((calls, caller, shown + 1))
-            yield _row(call, depth, root.size)
+            yield _row(call, _indent(depth, deepest), root.size)
             waiting.append((iter(call), call, 0))
         elif call is not None:
-            yield from _left_out(caller, shown, depth, least, root.size)
+            yield from _left_out(caller, shown, _indent(depth, deepest), least, root.size)
 
 
 def _left_out(
-    caller: memtally.Branch, shown: int, depth: int, least: float, whole: int
+    caller: memtally.Branch, shown: int, indent: str, least: float, whole: int
 ) -> Iterator[tuple[str, ...]]:
     """A row for what CALLER calls beyond the first SHOWN, where it is as much as what is shown."""
     size = caller.size - caller.own_size - sum(caller[i].size for i in range(shown))
@@ -88,13 +90,13 @@ def _left_out(
     if size >= least:
         words = f"({table.plural(len(caller) - shown, 'smaller call')})"
         share = f"{size / (whole or 1):.1%}"
-        yield table.size_text(size), share, "", f"{count:,}", _indent(depth) + words, "", ""
+        yield table.size_text(size), share, "", f"{count:,}", indent + words, "", ""
 
 
-def _row(call: memtally.Branch, depth: int, whole: int) -> tuple[str, ...]:
+def _row(call: memtally.Branch, indent: str, whole: int) -> tuple[str, ...]:
     frame = call.frame
     assert frame is not None  # only the root has none
-    name = _indent(depth) + grid.printable(frame.function or "?")
+    name = indent + grid.printable(frame.function or "?")
     own = table.size_text(call.own_size) if call.own_size else ""
     share = f"{call.size / (whole or 1):.1%}"
     return (
@@ -108,8 +110,16 @@ def _row(call: memtally.Branch, depth: int, whole: int) -> tuple[str, ...]:
     )
 
 
-def _indent(depth: int) -> str:
-    return "  " * depth if depth <= DEEPEST else "  " * DEEPEST + f"({depth}) "
+def _deepest(style: grid.Style) -> int:
+    """Levels to indent, so that names of deeper calls can still be read in the three fifths that they get."""
+    if style.width is None:
+        return DEEPEST
+    room = style.width - NUMBERS if style.width - NUMBERS >= grid.ROOM else style.width
+    return min(DEEPEST, max(2, (room * 3 // 5 - NAME) // 2))
+
+
+def _indent(depth: int, deepest: int) -> str:
+    return "  " * depth if depth <= deepest else "  " * deepest + f"({depth}) "
 
 
 def _percent(text: str) -> float:

@@ -1,4 +1,5 @@
-"""Rows of cells as aligned lines: in one line a row where there is room, else with the source line below.
+"""Rows of cells as aligned lines: in one line a row where there is room, else with the source line below;
+where numbers leave next to no room beside them, with all words below.
 
 On a terminal it fits the width. Anywhere else it is plain text in full length that does not depend on the
 surroundings. As table.py, this may run at the end of any program, and so imports next to nothing.
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 ONE_LINE = 120
 """Columns a terminal needs for place, function and source side by side."""
+ROOM = 40
+"""Columns beside the numbers that place and function need to be recognised."""
 LONGEST = 200
 """Characters of a name or a source line that are shown, even where the width does not matter."""
 WORD_HEADINGS = ("place", "function", "source")
@@ -61,7 +64,7 @@ def align(rows: "Sequence[tuple[str, ...]]", style: Style, indented: bool = Fals
     """ROWS as lines: first the headings; columns of numbers, then place, function and source.
 
     Numbers never get shortened. A column that is empty everywhere is left out. Where there is no room, places
-    and functions lose their start, but not places that are INDENTED.
+    and functions lose their start, but not places that are INDENTED. There is one line for the headings.
     """
     numbers = len(rows[0]) - WORDS
     widths = [max(columns(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -69,17 +72,28 @@ def align(rows: "Sequence[tuple[str, ...]]", style: Style, indented: bool = Fals
     widths = [width * there for width, there in zip(widths, used, strict=True)]
     indent = sum(widths[:numbers]) + 2 * numbers
     below = style.width is not None and style.width < ONE_LINE
+    narrow = style.width is not None and style.width - indent < ROOM
+    if narrow:
+        indent = 2
     if style.width is not None:
-        _squeeze(widths, max(style.width - indent, 24), below)
+        _squeeze(widths, style.width - indent, below or narrow)
     for row in rows:
         cells = [cell.rjust(width) for cell, width in zip(row[:numbers], widths[:numbers], strict=True)]
-        for column in (numbers, numbers + 1):
-            if used[column]:
-                cells.append(fit(row[column], widths[column], keep_end=not indented or column != numbers))
-        head = "  ".join(cells)
+        words = [
+            fit(row[column], widths[column], keep_end=not indented or column != numbers)
+            for column in (numbers, numbers + 1)
+            if used[column]
+        ]
+        head = "  ".join(cells if narrow else cells + words)
         source = fit(row[-1], widths[-1], keep_end=False).rstrip() if used[-1] else ""
         if row is rows[0]:
-            yield style.paint(DIM, head.rstrip() if below else f"{head}  {source}".rstrip())
+            yield style.paint(DIM, head.rstrip() if below or narrow else f"{head}  {source}".rstrip())
+        elif narrow:
+            if any(row[:numbers]):
+                yield head.rstrip()
+            yield (" " * indent + "  ".join(words)).rstrip()
+            if source:
+                yield " " * indent + style.paint(DIM, source)
         elif not source:
             yield head.rstrip()
         elif below:

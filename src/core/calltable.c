@@ -7,15 +7,17 @@
 
 struct item {
     uint32_t parent, site;
-    uint32_t row : 31; /* of the table: its own, or the one that it is merged into */
-    uint32_t stays : 1;
-    float share; /* the largest of all; no caller's is smaller than that of what it calls */
+    union {
+        float
+            share; /* until it is chosen: the largest of all; no caller's is smaller than that of what it calls */
+        uint32_t below; /* then: calls that are merged into the row behind this one */
+        uint32_t row;   /* in the end: its own one of the table, or the one that it is merged into */
+    };
 };
 
-/* Where an item stands among the calls that stay. */
+/* Where an item stands among the calls that stay: what is called from here, what else the same caller calls; 0: none. */
 struct link {
-    uint32_t first, next; /* what is called from here, what else the same caller calls; 0: none */
-    uint32_t below;       /* calls that are merged into the row behind this one */
+    uint32_t first, next;
 };
 
 /* A set of call paths that some of the snapshots have. */
@@ -40,10 +42,11 @@ struct work {
     struct link *links; /* by item */
     uint32_t item_count;
     size_t room;          /* items there are addresses for */
+    struct idset staying; /* items that stay */
     struct idtable index; /* items, + 1, by parent and site */
     bool indexed;         /* all items are in the index */
     uint32_t next;        /* the item behind the last one that was found: likely the next */
-    pair *sums, *older;   /* by item; older: only where there is something to compare */
+    uint64_t *sums;       /* by item: of bytes, or of blocks */
 };
 
 /* --- trees, and sites that are the same for all --- */
@@ -75,8 +78,12 @@ static status join_sites(struct work *work) {
         return STATUS_NOMEM;
     if (one)
         callpaths_retain(work->paths);
-    for (size_t i = 0; i < work->tree_count && !one && result == STATUS_OK; i++)
-        result = pathcopy_sites_init(&work->trees[i].copy, work->account, work->trees[i].paths, work->paths);
+    for (size_t i = 0; i < work->tree_count && !one && result == STATUS_OK; i++) {
+        struct tree *tree = &work->trees[i];
+        result = pathcopy_sites_init(&tree->copy, work->account, tree->paths, work->paths);
+        if (result == STATUS_OK)
+            result = pathcopy_sites(&tree->copy);
+    }
     return result;
 }
 
@@ -106,8 +113,8 @@ static bool is_item(const struct work *work, uint32_t id, uint32_t parent, uint3
 }
 
 static status index_all(struct work *work) {
-    status result = STATUS_OK;
-    idtable_clear(&work->index);
+    idtable_fini(&work->index);
+    status result = idtable_init_for(&work->index, work->account, work->item_count);
     for (uint32_t id = 1; id < work->item_count && result == STATUS_OK; id++)
         result = idtable_add(&work->index, hash_of, work, id + 1);
     work->indexed = result == STATUS_OK;
@@ -205,51 +212,47 @@ static status number_calls(struct work *work) {
 static status make_items(struct work *work) {
     mark_needed(work);
     work->items = vmem_map(work->account, work->room * sizeof *work->items);
-    work->sums = vmem_map(work->account, work->room * sizeof *work->sums);
     work->item_count = 1;
-    return work->items == NULL || work->sums == NULL ? STATUS_NOMEM : number_calls(work);
+    return work->items == NULL ? STATUS_NOMEM : number_calls(work);
 }
 
 /* --- which of them stay --- */
 
-static void add_own(const struct work *work, size_t at, pair *sums) {
+/* What there is of each call alone: its blocks, or its bytes. */
+static void add_own(const struct work *work, size_t at, bool blocks, uint64_t *sums) {
     const struct snapshot *snapshot = work->snapshots[at];
+    const uint32_t *known = work->tree_of[at]->known;
     memset(sums, 0, work->item_count * sizeof *sums);
     for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
         const struct row *row = rows.row;
-        pair *own = &sums[work->tree_of[at]->known[row->node] - 1];
-        own->bytes = add_capped(own->bytes, row_bytes(snapshot, row));
-        own->blocks = add_capped(own->blocks, row->count);
+        uint64_t *own = &sums[known[row->node] - 1];
+        *own = add_capped(*own, blocks ? row->count : row_bytes(snapshot, row));
     }
 }
 
 /* Adds to every caller what it calls, and notes the shares. */
-static void note_shares(struct work *work, pair *sums) {
+static void note_shares(struct work *work) {
+    uint64_t *sums = work->sums;
     for (uint32_t id = work->item_count - 1; id > 0; id--) {
-        pair *caller = &sums[work->items[id].parent];
-        caller->bytes = add_capped(caller->bytes, sums[id].bytes);
-        caller->blocks = add_capped(caller->blocks, sums[id].blocks);
+        uint64_t *caller = &sums[work->items[id].parent];
+        *caller = add_capped(*caller, sums[id]);
     }
-    double bytes = sums[0].bytes == 0 ? 1 : (double)sums[0].bytes;
-    double blocks = sums[0].blocks == 0 ? 1 : (double)sums[0].blocks;
+    double all = sums[0] == 0 ? 1 : (double)sums[0];
     for (uint32_t id = 0; id < work->item_count; id++) {
-        float of_bytes = (float)((double)sums[id].bytes / bytes);
-        float of_blocks = (float)((double)sums[id].blocks / blocks);
-        float share = of_bytes > of_blocks ? of_bytes : of_blocks;
+        float share = (float)((double)sums[id] / all);
         work->items[id].share = share > work->items[id].share ? share : work->items[id].share;
     }
 }
 
-static uint64_t distance(uint64_t a, uint64_t b) { return a > b ? a - b : b - a; }
-
-static void note_changes(struct work *work, size_t at, size_t old) {
-    add_own(work, at, work->sums);
-    add_own(work, old, work->older);
-    for (uint32_t id = 0; id < work->item_count; id++) {
-        work->sums[id].bytes = distance(work->sums[id].bytes, work->older[id].bytes);
-        work->sums[id].blocks = distance(work->sums[id].blocks, work->older[id].blocks);
-    }
-    note_shares(work, work->sums);
+/* How much each call alone changed. Signed, so that one array will do: of 2^63 bytes or more some share is too small. */
+static void add_changes(const struct work *work, size_t at, size_t old, bool blocks) {
+    add_own(work, at, blocks, work->sums);
+    const struct snapshot *snapshot = work->snapshots[old];
+    const uint32_t *known = work->tree_of[old]->known;
+    for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);)
+        work->sums[known[rows.row->node] - 1] -= blocks ? rows.row->count : row_bytes(snapshot, rows.row);
+    for (uint32_t id = 0; id < work->item_count; id++)
+        work->sums[id] = (int64_t)work->sums[id] < 0 ? -work->sums[id] : work->sums[id];
 }
 
 /* Positive floats are in the order of their bits. */
@@ -295,7 +298,8 @@ static status choose(struct work *work, uint32_t most) {
     uint32_t least = upper << 16 | find_digit(work, digits, upper, &most);
     for (uint32_t id = 0; id < work->item_count; id++) {
         uint32_t bits = bits_of(work->items[id].share);
-        work->items[id].stays = id == 0 || bits > least || (bits == least && most > 0);
+        if (id == 0 || bits > least || (bits == least && most > 0))
+            idset_add(&work->staying, id);
         most -= bits == least && most > 0;
     }
     vmem_unmap(work->account, digits, DIGITS * sizeof *digits);
@@ -304,18 +308,24 @@ static status choose(struct work *work, uint32_t most) {
 
 static status cut_small(struct work *work, struct calltable_cut cut) {
     size_t half = work->compared ? work->count / 2 : 0;
-    for (uint32_t id = 0; id < work->item_count; id++)
-        work->items[id].stays = true;
-    if (work->item_count <= cut.enough && work->item_count <= cut.most)
+    status result = idset_init(&work->staying, work->account, work->item_count);
+    if (result != STATUS_OK)
+        return result;
+    if (work->item_count <= cut.enough && work->item_count <= cut.most) {
+        for (uint32_t id = 0; id < work->item_count; id++)
+            idset_add(&work->staying, id);
         return STATUS_OK;
-    for (size_t at = 0; at < work->count; at++) {
-        add_own(work, at, work->sums);
-        note_shares(work, work->sums);
     }
-    if (half > 0 && (work->older = vmem_map(work->account, work->room * sizeof *work->older)) == NULL)
-        return STATUS_NOMEM;
-    for (size_t at = 0; at < half; at++)
-        note_changes(work, at, half + at);
+    for (int blocks = 0; blocks < 2; blocks++) {
+        for (size_t at = 0; at < work->count; at++) {
+            add_own(work, at, blocks != 0, work->sums);
+            note_shares(work);
+        }
+        for (size_t at = 0; at < half; at++) {
+            add_changes(work, at, half + at, blocks != 0);
+            note_shares(work);
+        }
+    }
     return choose(work, count_staying(work, cut));
 }
 
@@ -323,18 +333,21 @@ static status cut_small(struct work *work, struct calltable_cut cut) {
 
 /* Lists what calls led to, counts what is merged; how many rows that makes. */
 static uint32_t link_calls(struct work *work) {
+    struct item *items = work->items;
     uint32_t rows = 1;
+    for (uint32_t id = 0; id < work->item_count; id++)
+        items[id].below = 0;
     for (uint32_t id = work->item_count - 1; id > 0; id--) { /* so that lists begin with the smallest id */
-        struct link *link = &work->links[id], *caller = &work->links[work->items[id].parent];
-        if (work->items[id].stays) {
-            link->next = caller->first;
-            caller->first = id;
-            rows += link->below > 0 ? 2 : 1;
+        uint32_t caller = items[id].parent;
+        if (idset_has(&work->staying, id)) {
+            work->links[id].next = work->links[caller].first;
+            work->links[caller].first = id;
+            rows += items[id].below > 0 ? 2 : 1;
         } else {
-            caller->below += link->below + 1;
+            items[caller].below += items[id].below + 1;
         }
     }
-    return rows + (work->links[0].below > 0);
+    return rows + (items[0].below > 0);
 }
 
 static status make_arrays(struct calltable *table, uint32_t rows, size_t snapshots) {
@@ -366,9 +379,11 @@ static void put_rows(struct work *work, struct calltable *table) {
     const struct link *links = work->links;
     uint32_t id = 0;
     while (true) {
-        items[id].row = put_row(table, items[items[id].parent].row, items[id].site, 0) & INT32_MAX;
-        if (links[id].below > 0)
-            put_row(table, items[id].row, 0, links[id].below);
+        uint32_t below = items[id].below;
+        items[id].row = 0; /* the root is its own caller */
+        items[id].row = put_row(table, items[items[id].parent].row, items[id].site, 0);
+        if (below > 0)
+            put_row(table, items[id].row, 0, below);
         if (links[id].first != 0) {
             id = links[id].first;
             continue;
@@ -380,19 +395,17 @@ static void put_rows(struct work *work, struct calltable *table) {
         id = links[id].next;
     }
     for (id = 1; id < work->item_count; id++) {
-        const struct item *caller = &items[items[id].parent];
-        if (!items[id].stays)
-            items[id].row = (caller->row + caller->stays) &
-                            INT32_MAX; /* the row behind a caller that stays */
+        uint32_t caller = items[id].parent;
+        if (!idset_has(&work->staying, id)) /* the row behind a caller that stays */
+            items[id].row = items[caller].row + idset_has(&work->staying, caller);
     }
 }
 
-static void put_numbers(const struct work *work, struct calltable *table, size_t at) {
-    add_own(work, at, work->sums);
+static void put_numbers(const struct work *work, uint64_t *column, size_t at, bool blocks) {
+    add_own(work, at, blocks, work->sums);
     for (uint32_t id = 0; id < work->item_count; id++) {
-        uint32_t row = work->items[id].row;
-        table->sizes[at][row] = add_capped(table->sizes[at][row], work->sums[id].bytes);
-        table->counts[at][row] = add_capped(table->counts[at][row], work->sums[id].blocks);
+        uint64_t *number = &column[work->items[id].row];
+        *number = add_capped(*number, work->sums[id]);
     }
 }
 
@@ -403,6 +416,36 @@ static void forget_index(struct work *work) {
     for (size_t i = 0; i < work->tree_count; i++)
         pathcopy_fini(&work->trees[i].copy);
     idtable_fini(&work->index);
+    if (work->tree_count > 1 && work->paths != NULL)
+        callpaths_seal(work->paths);
+}
+
+/* Sums and links are never there together: both are large. */
+static void free_sums(struct work *work) {
+    vmem_unmap(work->account, work->sums, work->room * sizeof *work->sums);
+    work->sums = NULL;
+}
+
+static status make_sums(struct work *work) {
+    work->sums = vmem_map(work->account, work->room * sizeof *work->sums);
+    return work->sums == NULL ? STATUS_NOMEM : STATUS_OK;
+}
+
+static void free_links(struct work *work) {
+    vmem_unmap(work->account, work->links, work->item_count * sizeof *work->links);
+    work->links = NULL;
+}
+
+static status make_rows(struct work *work, struct calltable *table) {
+    free_sums(work);
+    work->links = vmem_map(work->account, work->item_count * sizeof *work->links);
+    if (work->links == NULL)
+        return STATUS_NOMEM;
+    status result = make_arrays(table, link_calls(work), work->count);
+    if (result == STATUS_OK)
+        put_rows(work, table);
+    free_links(work);
+    return result == STATUS_OK ? make_sums(work) : result;
 }
 
 static status make(struct work *work, struct calltable *table, struct calltable_cut cut) {
@@ -413,20 +456,18 @@ static status make(struct work *work, struct calltable *table, struct calltable_
         result = make_items(work);
     forget_index(work);
     if (result == STATUS_OK)
+        result = make_sums(work);
+    if (result == STATUS_OK)
         result = cut_small(work, cut);
     if (result != STATUS_OK)
         return result;
-    vmem_unmap(work->account, work->older, work->room * sizeof *work->older);
-    work->older = NULL;
-    work->links = vmem_map(work->account, work->item_count * sizeof *work->links);
-    if (work->links == NULL)
-        return STATUS_NOMEM;
-    result = make_arrays(table, link_calls(work), work->count);
+    result = make_rows(work, table);
+    for (size_t at = 0; at < work->count && result == STATUS_OK; at++) {
+        put_numbers(work, table->sizes[at], at, false);
+        put_numbers(work, table->counts[at], at, true);
+    }
     if (result != STATUS_OK)
         return result;
-    put_rows(work, table);
-    for (size_t at = 0; at < work->count; at++)
-        put_numbers(work, table, at);
     table->paths = work->paths;
     callpaths_retain(table->paths);
     return STATUS_OK;
@@ -436,9 +477,10 @@ static void give_back(struct work *work) {
     for (size_t i = 0; i < work->tree_count; i++)
         vmem_unmap(work->account, work->trees[i].known, work->trees[i].end * sizeof(uint32_t));
     vmem_unmap(work->account, work->items, work->room * sizeof *work->items);
-    vmem_unmap(work->account, work->links, work->item_count * sizeof *work->links);
-    vmem_unmap(work->account, work->sums, work->room * sizeof *work->sums);
-    vmem_unmap(work->account, work->older, work->room * sizeof *work->older);
+    free_links(work);
+    free_sums(work);
+    if (work->staying.words != NULL)
+        idset_fini(&work->staying);
     callpaths_release(work->paths);
 }
 
@@ -462,7 +504,7 @@ void calltable_fini(struct calltable *table) {
 }
 
 bool calltable_check(const struct calltable *table) {
-    if (table->count == 0 || table->sites[0] != 0 || table->merged[0] != 0)
+    if (table->count == 0 || table->parents[0] != 0 || table->sites[0] != 0 || table->merged[0] != 0)
         return false;
     for (uint32_t row = 1; row < table->count; row++) {
         uint32_t caller = table->parents[row], above = row - 1;

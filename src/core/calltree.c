@@ -79,6 +79,20 @@ status site_append_locked(struct callpaths *paths, const struct site *site) {
     return result;
 }
 
+status sites_index_locked(struct callpaths *paths) {
+    struct idtable index;
+    status result = idtable_init_for(&index, paths->account, paths->site_count);
+    for (uint32_t id = 1; id < paths->site_count && result == STATUS_OK; id++)
+        result = idtable_add(&index, hash_of_site, paths, id);
+    if (result != STATUS_OK) {
+        idtable_fini(&index);
+        return result;
+    }
+    idtable_fini(&paths->site_index);
+    paths->site_index = index;
+    return STATUS_OK;
+}
+
 status site_intern_locked(struct callpaths *paths, const struct site *site, uint32_t *id) {
     assert(lock_is_mine(&paths->lock));
     status result = idtable_reserve(&paths->site_index, hash_of_site, paths);
@@ -151,6 +165,11 @@ status path_named_locked(struct callpaths *paths, const char *name, uint32_t *no
     if (result == STATUS_OK)
         result = site_intern_locked(paths, &site, &id);
     return result == STATUS_OK ? node_intern_locked(paths, 0, id, 1, node) : result;
+}
+
+void callpaths_seal(struct callpaths *paths) {
+    idtable_fini(&paths->site_index);
+    idtable_fini(&paths->node_index);
 }
 
 /* All that is there has an entry in the index, or, where it was appended, nothing has. */

@@ -57,8 +57,10 @@ nodiscard status site_intern_locked(struct callpaths *paths, const struct site *
 nodiscard status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                                     uint32_t *id);
 /* What is known to be new gets the next id: for readers of files, who look for doubles in a way of their own that
- * no file can make slow. Where something was appended nothing is interned afterwards. */
+ * no file can make slow. Where something was appended nothing is interned afterwards, but for sites, once they are
+ * indexed. */
 nodiscard status site_append_locked(struct callpaths *paths, const struct site *site);
+nodiscard status sites_index_locked(struct callpaths *paths);
 nodiscard status node_append_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth);
 
 /* A path of one frame that is no place in the program: PATH_UNKNOWN or PATH_FORGOTTEN. */
@@ -78,6 +80,9 @@ static inline const struct site *site_get(const struct callpaths *paths, uint32_
 static inline const struct node *node_get(const struct callpaths *paths, uint32_t id) {
     return (const struct node *)paths->nodes.base + id;
 }
+/* Gives the indices back of paths that nobody else knows yet: nothing is interned or appended afterwards. */
+void callpaths_seal(struct callpaths *paths);
+
 bool callpaths_check(const struct callpaths *paths);
 
 #endif

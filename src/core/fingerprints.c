@@ -18,10 +18,11 @@ static uint64_t multiply(uint64_t a, uint64_t b) {
     return reduce(((uint64_t)product & PRIME) + (uint64_t)(product >> 61));
 }
 
-/* One more frame at the end of a path. Files count from 1: a path never begins with 0, so that its length matters. */
-static uint64_t append(uint64_t path, uint64_t place, uint64_t file, uint32_t line) {
-    uint64_t with_file = reduce(multiply(path, place) + file + 1);
-    return reduce(multiply(with_file, place) + line);
+/* One more frame at the end of a path: path * place^2 + file * place + line. Files count from 1: a path never begins with
+ * 0, so that its length matters. */
+static uint64_t append(uint64_t path, const uint64_t powers[2], uint64_t file, uint32_t line) {
+    wide sum = (wide)path * powers[1] + (wide)(file + 1) * powers[0] + line; /* below 2^123 */
+    return reduce(reduce(((uint64_t)sum & PRIME) + ((uint64_t)(sum >> 61) & PRIME)) + (uint64_t)(sum >> 122));
 }
 
 struct fingerprint_places fingerprint_places_new(void) {
@@ -45,14 +46,26 @@ static status offer_files(struct namemap *names) {
     return result;
 }
 
+/* What the first snapshot does not know differs from all that it does, and from what else it does not know. */
+static uint64_t number_file(struct namemap *names, uint32_t strings, uint32_t file) {
+    uint32_t found = namemap_find(names, file);
+    return found == NAME_MISSING ? (uint64_t)strings + file : found;
+}
+
 static void add_nodes(struct fingerprints *self, struct namemap *names) {
     const struct callpaths *paths = self->snapshot->paths;
+    uint32_t strings = callpaths_ends(names->to).strings;
+    uint64_t powers[2][2];
+    for (int i = 0; i < 2; i++) {
+        powers[i][0] = self->places.at[i];
+        powers[i][1] = multiply(powers[i][0], powers[i][0]);
+    }
     for (uint32_t id = 1; id < self->end; id++) {
         const struct node *node = node_get(paths, id);
         const struct site *site = site_get(paths, node->site);
-        uint32_t file = namemap_find(names, site->file);
+        uint64_t file = number_file(names, strings, site->file);
         for (int i = 0; i < 2; i++)
-            self->paths[id][i] = append(self->paths[node->parent][i], self->places.at[i], file, site->line);
+            self->paths[id][i] = append(self->paths[node->parent][i], powers[i], file, site->line);
         self->lengths[id] = self->lengths[node->parent] + 1;
     }
 }

@@ -6,8 +6,8 @@
  * fingerprint is what that is at two places chosen at random for each series: two different tracebacks of f frames
  * have the same fingerprint with a chance of (2f / 2^61)^2, whatever they are: below 10^-32 for 25 frames. Those of all
  * paths come in one pass over the nodes, also where a limit cuts them: what lies beyond it is subtracted.
- * Files are named by the ids that one of the snapshots, the first, has for them; what it does not know differs from all
- * that it does. Owns its arrays (vmem, 16 to 20 bytes a node); borrows snapshots. One thread. Cost: O(nodes), O(nodes log
+ * Files are named by the ids that one of the snapshots, the first, has for them; what it does not know has numbers of its
+ * own in each snapshot. Owns its arrays (vmem, 16 to 20 bytes a node); borrows snapshots. One thread. Cost: O(nodes), O(nodes log
  * limit) where paths are cut. Fails with NOMEM; then they are the caller's to fini.
  */
 #ifndef MEMTALLY_FINGERPRINTS_H

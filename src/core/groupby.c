@@ -1,6 +1,6 @@
 /* groupby: statistics out of rows: see groupby.h. Any thread; the snapshot is only read. */
 #include "grouping.h"
-#include "sort.h"
+#include "toplist.h"
 
 #include <string.h>
 
@@ -46,13 +46,16 @@ status groups_new(struct snapshot *snapshot, size_t count, struct groups *groups
     return STATUS_OK;
 }
 
-status groupby_unsorted(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups) {
+static status group_rows(struct snapshot *snapshot, enum key key, bool cumulative,
+                         const struct keyindex *index, const struct columns *beside, struct groups *groups) {
     struct grouping grouping;
     assert(key != KEY_TRACEBACK);
     memset(groups, 0, sizeof *groups);
     if (cumulative && (key == KEY_DOMAIN || key == KEY_PROCESS))
         return STATUS_INVALID;
     status result = grouping_init(&grouping, snapshot, key);
+    if (result == STATUS_OK && beside != NULL)
+        result = grouping_compare(&grouping, index, beside);
     if (result == STATUS_OK)
         result = cumulative ? grouping_add_cumulative(&grouping) : add_rows(&grouping);
     if (result == STATUS_OK)
@@ -60,6 +63,15 @@ status groupby_unsorted(struct snapshot *snapshot, enum key key, bool cumulative
     else
         grouping_fini(&grouping);
     return result;
+}
+
+status groupby_unsorted(struct snapshot *snapshot, enum key key, bool cumulative, struct groups *groups) {
+    return group_rows(snapshot, key, cumulative, NULL, NULL, groups);
+}
+
+status groupby_beside(struct snapshot *snapshot, const struct keyindex *index, bool cumulative,
+                      const struct columns *beside, struct groups *groups) {
+    return group_rows(snapshot, index->key, cumulative, index, beside, groups);
 }
 
 /* --- sorting --- */
@@ -84,26 +96,27 @@ static int order_groups(const void *owner, uint64_t a_index, uint64_t b_index) {
 /* Puts the first `most` groups in order, and gives up the others. */
 static status sort_groups(struct groups *groups, enum key key, size_t most) {
     struct vmem *account = groups->snapshot->account;
-    size_t count = groups->count, item_bytes = 2 * count * sizeof(struct sort_item);
-    size_t kept = most < count ? most : count, bytes = (kept + 1) * sizeof(struct group);
-    struct sort_item *items = vmem_map(account, item_bytes);
+    size_t count = groups->count;
+    struct sorting sorting = {groups, key};
+    struct toplist list;
+    status result = toplist_init(&list, account, count, most, order_groups, &sorting);
+    if (result != STATUS_OK)
+        return result;
+    for (size_t i = 0; i < count; i++)
+        toplist_put(&list, groups->items[i].size, i);
+    toplist_sort(&list);
+    size_t kept = list.first.count, bytes = (kept + 1) * sizeof(struct group);
     struct group *sorted = vmem_map(account, bytes);
-    status result = items == NULL || sorted == NULL ? STATUS_NOMEM : STATUS_OK;
-    if (result == STATUS_OK) {
-        for (size_t i = 0; i < count; i++)
-            items[i] = (struct sort_item){groups->items[i].size, i};
-        sort_top(items, items + count, count, kept, order_groups, &(struct sorting){groups, key});
+    if (sorted != NULL) {
         for (size_t i = 0; i < kept; i++)
-            sorted[i] = groups->items[items[i].index];
+            sorted[i] = groups->items[list.first.items[i].index];
         vmem_unmap(account, groups->items, groups->bytes);
         groups->items = sorted;
         groups->bytes = bytes;
         groups->count = kept;
-    } else {
-        vmem_unmap(account, sorted, bytes);
     }
-    vmem_unmap(account, items, item_bytes);
-    return result;
+    toplist_fini(&list);
+    return sorted == NULL ? STATUS_NOMEM : STATUS_OK;
 }
 
 status groupby_top(struct snapshot *snapshot, enum key key, bool cumulative, size_t most,

@@ -29,14 +29,18 @@
 enum key { KEY_FILENAME, KEY_LINENO, KEY_FUNCTION, KEY_TRACEBACK, KEY_DOMAIN, KEY_PROCESS };
 
 struct group {
-    uint64_t size;     /* bytes */
-    uint64_t count;    /* blocks */
-    uint32_t file;     /* string ids of the snapshot's call paths */
-    uint32_t line;     /* 0 for KEY_FILENAME, KEY_DOMAIN and KEY_PROCESS */
+    uint64_t size;  /* bytes */
+    uint64_t count; /* blocks */
+    union {
+        uint32_t file;   /* string ids of the snapshot's call paths */
+        uint32_t node;   /* KEY_TRACEBACK: a node with this traceback */
+        uint32_t domain; /* KEY_DOMAIN */
+    };
+    union {
+        uint32_t line;  /* 0 for KEY_FILENAME, KEY_DOMAIN and KEY_PROCESS */
+        uint32_t depth; /* KEY_TRACEBACK: its total_nframe as found first in row order, 0 unknown */
+    };
     uint32_t function; /* KEY_FUNCTION; KEY_LINENO: that of the line's first row; else 0 */
-    uint32_t node;     /* KEY_TRACEBACK: a node with this traceback; else 0 */
-    uint32_t depth;    /* KEY_TRACEBACK: its total_nframe as found first in row order, 0 unknown; else 0 */
-    uint32_t domain;   /* KEY_DOMAIN */
     uint32_t frames;   /* the length of the key as a traceback; 0: the empty one, or KEY_DOMAIN */
 };
 

@@ -62,11 +62,20 @@ status grouping_init(struct grouping *grouping, struct snapshot *snapshot, enum 
     return result;
 }
 
+status grouping_compare(struct grouping *grouping, const struct keyindex *index,
+                        const struct columns *beside) {
+    assert(grouping->groups.count == 0 && index->key == grouping->key);
+    grouping->beside = beside;
+    grouping->first = (uint32_t)index->groups->count;
+    return keysearch_init(&grouping->search, index, grouping->snapshot);
+}
+
 static void free_tables(struct grouping *grouping) {
     size_t bytes = grouping->site_count * sizeof(uint32_t);
     vmem_unmap(grouping->snapshot->account, grouping->like, bytes);
     vmem_unmap(grouping->snapshot->account, grouping->known, bytes);
     idtable_fini(&grouping->index);
+    keysearch_fini(&grouping->search);
     memset(grouping, 0, sizeof *grouping);
 }
 
@@ -87,9 +96,17 @@ void grouping_fini(struct grouping *grouping) {
 
 /* --- finding --- */
 
-static uint32_t add_group(struct grouping *grouping, const struct group *fresh) {
+/* The group beside, or a new one here. */
+static uint32_t place_group(struct grouping *grouping, const struct group *fresh) {
+    if (grouping->beside != NULL) {
+        size_t there = keysearch_find(&grouping->search, fresh);
+        if (there < grouping->first)
+            return (uint32_t)there;
+        if (grouping->beside->only)
+            return GROUP_NOWHERE;
+    }
     grouping->groups.items[grouping->groups.count] = *fresh;
-    return (uint32_t)grouping->groups.count++;
+    return grouping->first + (uint32_t)grouping->groups.count++;
 }
 
 uint32_t grouping_new_site(struct grouping *grouping, uint32_t site_id) {
@@ -99,7 +116,7 @@ uint32_t grouping_new_site(struct grouping *grouping, uint32_t site_id) {
         fresh.line = site->line;
         fresh.function = site->function;
     }
-    uint32_t group = add_group(grouping, &fresh);
+    uint32_t group = place_group(grouping, &fresh);
     grouping->known[grouping->like[site_id]] = group + 1;
     return group;
 }
@@ -121,20 +138,20 @@ static uint64_t hash_of(const void *owner, uint32_t id) {
 /* By domain or process. */
 static status find_number(struct grouping *grouping, uint32_t number, uint32_t *group) {
     struct idtable *index = &grouping->index;
-    struct group fresh = {.domain = number};
+    struct group fresh = {.domain = number}; /* or the file, which lies in its place */
     status result = idtable_reserve(index, hash_of, grouping);
     if (result != STATUS_OK)
         return result;
     size_t at = idtable_first(index, hash_number(grouping, number));
     for (uint32_t id; (id = index->slots[at]) != 0; at = idtable_next(index, at)) {
-        *group = id - 1;
-        if (number_of(grouping, &grouping->groups.items[*group]) == number)
+        *group = grouping->first + id - 1;
+        if (number_of(grouping, &grouping->groups.items[id - 1]) == number)
             return STATUS_OK;
     }
-    if (grouping->key == KEY_PROCESS)
-        fresh = (struct group){.file = number, .frames = 1};
-    *group = add_group(grouping, &fresh);
-    idtable_put(index, at, *group + 1);
+    fresh.frames = grouping->key == KEY_PROCESS;
+    *group = place_group(grouping, &fresh);
+    if (*group >= grouping->first && *group != GROUP_NOWHERE)
+        idtable_put(index, at, *group - grouping->first + 1);
     return STATUS_OK;
 }
 
@@ -147,7 +164,7 @@ status grouping_find_row(struct grouping *grouping, const struct row *row, uint3
         *group = grouping_find_site(grouping, node_get(grouping->paths, row->node)->site);
     } else {
         if (grouping->no_frames == 0)
-            grouping->no_frames = add_group(grouping, &(struct group){0}) + 1;
+            grouping->no_frames = place_group(grouping, &(struct group){0}) + 1;
         *group = grouping->no_frames - 1;
     }
     return STATUS_OK;

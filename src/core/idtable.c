@@ -6,11 +6,18 @@
 enum { FIRST_SLOTS = SIZED(1024, 2) };
 
 status idtable_init(struct idtable *table, struct vmem *account) {
+    return idtable_init_for(table, account, 0);
+}
+
+status idtable_init_for(struct idtable *table, struct vmem *account, size_t count) {
+    size_t wanted = FIRST_SLOTS;
     memset(table, 0, sizeof *table);
-    uint32_t *slots = vmem_map(account, FIRST_SLOTS * sizeof *slots);
+    while (wanted * 3 < count * 4)
+        wanted *= 2;
+    uint32_t *slots = vmem_map(account, wanted * sizeof *slots);
     if (slots == NULL)
         return STATUS_NOMEM;
-    *table = (struct idtable){slots, FIRST_SLOTS - 1, 0, account};
+    *table = (struct idtable){slots, wanted - 1, 0, account};
     return STATUS_OK;
 }
 

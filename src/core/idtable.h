@@ -20,6 +20,8 @@ struct idtable {
 };
 
 nodiscard status idtable_init(struct idtable *table, struct vmem *account);
+/* With room for so many ids: it will not grow before there are more. */
+nodiscard status idtable_init_for(struct idtable *table, struct vmem *account, size_t count);
 void idtable_fini(struct idtable *table);  /* also of a zeroed table */
 void idtable_clear(struct idtable *table); /* no ids, and room for as many as there were */
 

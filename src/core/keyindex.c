@@ -9,15 +9,12 @@
 /* --- keys, in our names --- */
 
 struct key_names {
-    uint32_t file, function;
+    uint32_t file; /* or the domain, which has no name */
+    uint32_t function;
 };
 
 static uint64_t hash_key(const struct keyindex *self, const struct group *group, struct key_names names) {
-    uint32_t other = group->domain; /* KEY_DOMAIN: file and line are 0 */
-    if (self->key == KEY_LINENO)
-        other = group->line;
-    else if (self->key == KEY_FUNCTION)
-        other = names.function;
+    uint32_t other = self->key == KEY_FUNCTION ? names.function : group->line; /* 0 but by line */
     uint64_t hash = hash_mix(self->seed ^ group->frames);
     return hash_mix(hash_mix(hash ^ ((uint64_t)names.file << 32 | other))) & HASH_KEPT;
 }
@@ -26,8 +23,6 @@ static bool same_key(const struct keyindex *self, const struct group *ours, cons
                      struct key_names names) {
     if (ours->frames != other->frames)
         return false;
-    if (self->key == KEY_DOMAIN)
-        return ours->domain == other->domain;
     return ours->file == names.file &&
            (self->key == KEY_FUNCTION ? ours->function == names.function : ours->line == other->line);
 }
@@ -53,7 +48,7 @@ status keyindex_init(struct keyindex *self, const struct groups *groups, enum ke
     *self = (struct keyindex){.groups = groups, .key = key};
     /* Where groups lie differs from run to run: a file made elsewhere cannot aim at one chain. */
     self->seed = hash_mix((uintptr_t)groups->items);
-    status result = idtable_init(&self->index, account);
+    status result = idtable_init_for(&self->index, account, groups->count);
     return result == STATUS_OK ? put_groups(self) : result;
 }
 
@@ -92,9 +87,10 @@ void keysearch_fini(struct keysearch *search) {
 
 size_t keysearch_find(struct keysearch *search, const struct group *group) {
     const struct keyindex *index = search->index;
-    struct key_names names = {namemap_find(&search->names, group->file),
+    struct key_names names = {index->key == KEY_DOMAIN ? group->domain
+                                                       : namemap_find(&search->names, group->file),
                               index->key == KEY_FUNCTION ? namemap_find(&search->names, group->function) : 0};
-    if (names.file == NAME_MISSING || names.function == NAME_MISSING)
+    if (index->key != KEY_DOMAIN && (names.file == NAME_MISSING || names.function == NAME_MISSING))
         return index->groups->count;
     const struct group *groups = index->groups->items;
     if (search->next < index->groups->count && same_key(index, &groups[search->next], group, names))

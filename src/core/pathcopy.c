@@ -50,6 +50,14 @@ static status copy_string_locked(struct pathcopy *copy, uint32_t from, uint32_t 
     return result;
 }
 
+/* Sites that were all appended have an index only once somebody looks for one. */
+static status intern_slow_locked(struct callpaths *paths, const struct site *site, uint32_t *id) {
+    status result = STATUS_OK;
+    if (paths->site_index.count != paths->site_count - 1)
+        result = sites_index_locked(paths);
+    return result == STATUS_OK ? site_intern_locked(paths, site, id) : result;
+}
+
 /* As site_intern_locked. Two files of one program have their sites in one order, but for a few. */
 static status intern_site_locked(struct pathcopy *copy, const struct site *site, uint32_t *id) {
     const struct site *likely_one = site_get(copy->to, copy->next);
@@ -59,7 +67,7 @@ static status intern_site_locked(struct pathcopy *copy, const struct site *site,
         likely_one->line == site->line && likely_one->function == site->function)
         *id = copy->next;
     else
-        result = site_intern_locked(copy->to, site, id);
+        result = intern_slow_locked(copy->to, site, id);
     copy->next = *id + 1;
     return result;
 }
@@ -134,6 +142,33 @@ static status copy_cut_locked(struct pathcopy *copy, uint32_t from, uint32_t lim
     }
     *to = parent;
     return STATUS_OK;
+}
+
+/* Into a set that has no sites: as these differ from each other, none has to be looked for. */
+static status append_sites_locked(struct pathcopy *copy) {
+    status result = STATUS_OK;
+    for (uint32_t from = 1; from < copy->ends.sites && result == STATUS_OK; from++) {
+        struct site site = *site_get(copy->from, from);
+        result = copy_string_locked(copy, site.file, &site.file);
+        if (result == STATUS_OK)
+            result = copy_string_locked(copy, site.function, &site.function);
+        if (result == STATUS_OK)
+            result = site_append_locked(copy->to, &site);
+        if (result == STATUS_OK)
+            copy->sites[from] = copy->to->site_count;
+    }
+    return result;
+}
+
+status pathcopy_sites(struct pathcopy *copy) {
+    status result = STATUS_OK;
+    lock_acquire(&copy->to->lock);
+    if (copy->to->site_count == 1)
+        result = append_sites_locked(copy);
+    for (uint32_t from = 1, to; from < copy->ends.sites && result == STATUS_OK; from++)
+        result = copy_site_locked(copy, from, &to);
+    lock_release(&copy->to->lock);
+    return result;
 }
 
 status pathcopy_node(struct pathcopy *copy, uint32_t from, uint32_t *to) {

@@ -32,6 +32,8 @@ void pathcopy_fini(struct pathcopy *copy); /* also of a zeroed one */
 
 nodiscard status pathcopy_string(struct pathcopy *copy, uint32_t from, uint32_t *to);
 nodiscard status pathcopy_site(struct pathcopy *copy, uint32_t from, uint32_t *to);
+/* All sites: in their order they are quickly found, and where there are none in `to` they need not be looked for. */
+nodiscard status pathcopy_sites(struct pathcopy *copy);
 nodiscard status pathcopy_node(struct pathcopy *copy, uint32_t from, uint32_t *to);
 /* Its `limit` most recent frames only. */
 nodiscard status pathcopy_cut(struct pathcopy *copy, uint32_t from, uint32_t limit, uint32_t *to);

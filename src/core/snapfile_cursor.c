@@ -40,30 +40,16 @@ bool cursor_get_slow(struct cursor *cursor, uint64_t *number) {
     return false;
 }
 
-bool cursor_get_below(struct cursor *cursor, uint64_t most, const char *name, uint32_t *number) {
-    uint64_t start = cursor_offset(cursor), value;
-    if (!cursor_get(cursor, &value))
-        return false;
-    if (value > most) {
-        snapfile_fail(cursor->error, start, "%s: %s %" PRIu64 " where %" PRIu64 " is the most", cursor->what,
-                      name, value, most);
-        return false;
-    }
-    *number = (uint32_t)value;
-    return true;
+bool cursor_refuse_above(struct cursor *cursor, uint64_t start, uint64_t value, uint64_t most,
+                         const char *name) {
+    snapfile_fail(cursor->error, start, "%s: %s %" PRIu64 " where %" PRIu64 " is the most", cursor->what,
+                  name, value, most);
+    return false;
 }
 
-bool cursor_get_difference(struct cursor *cursor, uint32_t most, const char *name, uint32_t *number) {
-    uint64_t start = cursor_offset(cursor), coded;
-    if (!cursor_get(cursor, &coded))
-        return false;
-    int64_t difference = unzigzag(coded);
-    if (difference < -(int64_t)*number || difference > (int64_t)most - (int64_t)*number) {
-        snapfile_fail(cursor->error, start, "%s: %s is not within 0 and %" PRIu32, cursor->what, name, most);
-        return false;
-    }
-    *number = (uint32_t)((int64_t)*number + difference);
-    return true;
+bool cursor_refuse_outside(struct cursor *cursor, uint64_t start, uint32_t most, const char *name) {
+    snapfile_fail(cursor->error, start, "%s: %s is not within 0 and %" PRIu32, cursor->what, name, most);
+    return false;
 }
 
 bool cursor_get_text(struct cursor *cursor, struct string *text) {

@@ -24,25 +24,53 @@ nodiscard status piece_open(struct snapfile_piece *piece, const struct snapfile 
                             uint64_t length);
 void piece_close(struct snapfile_piece *piece, const struct snapfile *file); /* also of a zeroed piece */
 
+static inline uint64_t cursor_offset(const struct cursor *cursor) {
+    return cursor->offset + (uint64_t)(cursor->at - cursor->start);
+}
+
 bool cursor_get_slow(struct cursor *cursor, uint64_t *number);
 static inline bool cursor_get(struct cursor *cursor, uint64_t *number) {
-    if (likely(cursor->at < cursor->end && *cursor->at < 0x80)) {
-        *number = *cursor->at++;
+    const unsigned char *at = cursor->at;
+    if (likely(cursor->end - at >= 2 && at[0] < 0x80)) {
+        *number = at[0];
+        cursor->at = at + 1;
+        return true;
+    }
+    if (likely(cursor->end - at >= 2 && at[1] < 0x80 && at[1] != 0)) {
+        *number = (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
+        cursor->at = at + 2;
         return true;
     }
     return cursor_get_slow(cursor, number);
 }
 
 /* A number that is at most `most`; `name` is what it is called where it is more. */
-bool cursor_get_below(struct cursor *cursor, uint64_t most, const char *name, uint32_t *number);
+bool cursor_refuse_above(struct cursor *cursor, uint64_t start, uint64_t value, uint64_t most,
+                         const char *name);
+static inline bool cursor_get_below(struct cursor *cursor, uint64_t most, const char *name,
+                                    uint32_t *number) {
+    uint64_t start = cursor_offset(cursor), value;
+    if (!cursor_get(cursor, &value))
+        return false;
+    *number = (uint32_t)value;
+    return likely(value <= most) || cursor_refuse_above(cursor, start, value, most, name);
+}
+
 /* The last number plus a signed difference, within 0 .. most. */
-bool cursor_get_difference(struct cursor *cursor, uint32_t most, const char *name, uint32_t *number);
+bool cursor_refuse_outside(struct cursor *cursor, uint64_t start, uint32_t most, const char *name);
+static inline bool cursor_get_difference(struct cursor *cursor, uint32_t most, const char *name,
+                                         uint32_t *number) {
+    uint64_t start = cursor_offset(cursor), coded;
+    if (!cursor_get(cursor, &coded))
+        return false;
+    int64_t difference = unzigzag(coded);
+    if (unlikely(difference < -(int64_t)*number || difference > (int64_t)most - (int64_t)*number))
+        return cursor_refuse_outside(cursor, start, most, name);
+    *number = (uint32_t)((int64_t)*number + difference);
+    return true;
+}
 /* A length and as many bytes of text, which stay where they are. */
 bool cursor_get_text(struct cursor *cursor, struct string *text);
-
-static inline uint64_t cursor_offset(const struct cursor *cursor) {
-    return cursor->offset + (uint64_t)(cursor->at - cursor->start);
-}
 
 /* True at the end of the section; else an error. */
 bool cursor_ends(struct cursor *cursor);

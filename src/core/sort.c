@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { RUN = SIZED(16, 2), FEW = SIZED(256, 4), DIGIT_BITS = SIZED(8, 3), DIGITS = 1 << DIGIT_BITS };
+enum { RUN = SIZED(16, 2), FEW = SIZED(256, 4), DIGIT_BITS = SIZED(11, 3), DIGITS = 1 << DIGIT_BITS };
 
 static bool comes_after(struct sort_item a, struct sort_item b, sort_order order, const void *owner) {
     if (a.rank != b.rank)
@@ -75,15 +75,15 @@ static void sort_digit(const struct sort_item *from, struct sort_item *to, size_
         to[starts[digit_of(from[i], shift)]++] = from[i];
 }
 
-/* By rank alone: one pass for each digit in which ranks differ. */
+/* By rank alone: one pass for each digit in which ranks differ. Digits begin where there is a difference, so a rank that is
+ * made of two small numbers has no more of them than these. */
 static void sort_ranks(struct sort_item *items, struct sort_item *spare, size_t count) {
     struct sort_item *from = items, *to = spare;
     uint64_t differing = 0;
     for (size_t i = 1; i < count; i++)
         differing |= items[i].rank ^ items[0].rank;
     for (int shift = 0; shift < 64 && differing >> shift != 0; shift += DIGIT_BITS) {
-        if ((differing >> shift & (DIGITS - 1)) == 0)
-            continue;
+        shift += __builtin_ctzll(differing >> shift);
         sort_digit(from, to, count, shift);
         swap_arrays(&from, &to);
     }
@@ -115,17 +115,47 @@ static bool is_behind(struct sort_item a, struct sort_item b, sort_order order, 
     return here != 0 ? here > 0 : a.index > b.index;
 }
 
-/* Puts an item into the heap from place `at` down: on top is what comes last. */
-static void sink(struct sort_item *heap, size_t count, size_t at, struct sort_item item, sort_order order,
-                 const void *owner) {
+/* Puts an item into the heap of so many from place `at` down: on top is what comes last. */
+static void sink(const struct sort_first *first, size_t count, size_t at, struct sort_item item) {
+    struct sort_item *heap = first->items;
     for (size_t below; (below = 2 * at + 1) < count; at = below) {
-        if (below + 1 < count && is_behind(heap[below + 1], heap[below], order, owner))
+        if (below + 1 < count && is_behind(heap[below + 1], heap[below], first->order, first->owner))
             below++;
-        if (!is_behind(heap[below], item, order, owner))
+        if (!is_behind(heap[below], item, first->order, first->owner))
             break;
         heap[at] = heap[below];
     }
     heap[at] = item;
+}
+
+static void make_heap(const struct sort_first *first) {
+    for (size_t at = first->count; at-- > 0;)
+        sink(first, first->count, at, first->items[at]);
+}
+
+bool sort_offer(struct sort_first *first, struct sort_item item, struct sort_item *out) {
+    if (first->count < first->most) {
+        first->items[first->count++] = item;
+        if (first->count == first->most)
+            make_heap(first);
+        return false;
+    }
+    *out = item;
+    if (first->most == 0 || !is_behind(first->items[0], item, first->order, first->owner))
+        return true;
+    *out = first->items[0];
+    sink(first, first->count, 0, item);
+    return true;
+}
+
+void sort_end(struct sort_first *first) {
+    if (first->count < first->most)
+        make_heap(first);
+    for (size_t left = first->count; left-- > 1;) {
+        struct sort_item last = first->items[0];
+        sink(first, left, 0, first->items[left]);
+        first->items[left] = last;
+    }
 }
 
 void sort_top(struct sort_item *items, struct sort_item *spare, size_t count, size_t most, sort_order order,
@@ -134,18 +164,11 @@ void sort_top(struct sort_item *items, struct sort_item *spare, size_t count, si
         sort_items(items, spare, count, order, owner);
         return;
     }
-    for (size_t at = most; at-- > 0;)
-        sink(items, most, at, items[at], order, owner);
-    for (size_t i = most; i < count && most > 0; i++) {
-        struct sort_item last = items[0];
-        if (!is_behind(last, items[i], order, owner))
-            continue;
-        sink(items, most, 0, items[i], order, owner);
-        items[i] = last;
+    struct sort_first first = {.items = items, .most = most, .order = order, .owner = owner};
+    for (size_t i = 0; i < count; i++) {
+        struct sort_item out;
+        if (sort_offer(&first, items[i], &out))
+            items[i] = out;
     }
-    for (size_t left = most; left-- > 1;) {
-        struct sort_item last = items[0];
-        sink(items, left, 0, items[left], order, owner);
-        items[left] = last;
-    }
+    sort_end(&first);
 }

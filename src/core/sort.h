@@ -3,8 +3,8 @@
  *   items: | rank 900, index 3 | rank 900, index 7 | rank 12, index 0 | ...
  *
  * Ranks lie in the items, so the caller is asked about ties only. Owns nothing: the caller has both arrays.
- * Cost: of sort_items that of a radix sort, and n log n questions for n things that tie; of sort_top about one look
- * at each thing, where few are wanted. Cannot fail.
+ * Cost: of sort_items that of a radix sort, and n log n questions for n things that tie; of sort_top and sort_offer about
+ * one look at each thing, where few are wanted. Cannot fail.
  */
 #ifndef MEMTALLY_SORT_H
 #define MEMTALLY_SORT_H
@@ -28,5 +28,18 @@ void sort_items(struct sort_item *items, struct sort_item *spare, size_t count, 
  * index; they ascend at first, unless `order` never says 0. */
 void sort_top(struct sort_item *items, struct sort_item *spare, size_t count, size_t most, sort_order order,
               const void *owner);
+
+/* The first of many that come one after the other and are kept nowhere else. */
+struct sort_first {
+    struct sort_item *items; /* borrowed; room for `most` */
+    size_t most, count;
+    sort_order order; /* as that of sort_top */
+    const void *owner;
+};
+
+/* Takes an item. True where that leaves one out: itself, or another. */
+bool sort_offer(struct sort_first *first, struct sort_item item, struct sort_item *out);
+/* Puts those that are left in order; nothing is offered afterwards. */
+void sort_end(struct sort_first *first);
 
 #endif

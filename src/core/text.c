@@ -1,8 +1,6 @@
 /* text: see text.h. */
 #include "text.h"
 
-#include <string.h>
-
 void text_init(struct text *text, snapfile_sink sink, void *context) {
     text->sink = sink;
     text->context = context;
@@ -21,7 +19,7 @@ status text_end(struct text *text) {
     return text->failed;
 }
 
-void text_put(struct text *text, const void *bytes, size_t length) {
+void text_put_slow(struct text *text, const void *bytes, size_t length) {
     const char *from = bytes;
     while (length > 0) {
         if (text->used == sizeof text->buffer)

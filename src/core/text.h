@@ -12,6 +12,8 @@
 
 #include "snapfile.h"
 
+#include <string.h>
+
 struct text {
     snapfile_sink sink;
     void *context;
@@ -23,12 +25,26 @@ struct text {
 void text_init(struct text *text, snapfile_sink sink, void *context);
 nodiscard status text_end(struct text *text); /* what is left goes out; the first failure */
 
-void text_put(struct text *text, const void *bytes, size_t length);
+void text_put_slow(struct text *text, const void *bytes, size_t length);
+static inline void text_put(struct text *text, const void *bytes, size_t length) {
+    if (unlikely(length > sizeof text->buffer - text->used)) {
+        text_put_slow(text, bytes, length);
+        return;
+    }
+    if (length > 0) /* nothing may lie nowhere */
+        memcpy(text->buffer + text->used, bytes, length);
+    text->used += length;
+}
 void text_number(struct text *text, uint64_t number);  /* decimal */
 void text_varint(struct text *text, uint64_t number);  /* seven bits a byte, the lowest first */
 void text_json(struct text *text, struct string name); /* in quotes */
 
-static inline void text_byte(struct text *text, char byte) { text_put(text, &byte, 1); }
+static inline void text_byte(struct text *text, char byte) {
+    if (unlikely(text->used == sizeof text->buffer))
+        text_put_slow(text, &byte, 1);
+    else
+        text->buffer[text->used++] = byte;
+}
 /* Of a literal. */
 #define text_say(text, literal) text_put(text, literal, sizeof(literal) - 1)
 

@@ -105,12 +105,12 @@ def test_a_file_of_the_standard_module_can_be_asked_the_same(desk):
         assert desk.run(*words, "standard").status == 0
 
 
-def on_terminal(folder, *words, columns=80, **environment):
+def on_terminal(folder, *words, columns=80, program=MEMTALLY, **environment):
     """What a command writes to a terminal of so many columns."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {**os.environ, "TERM": "xterm", **environment}
-    process = subprocess.Popen([*MEMTALLY, *words], cwd=folder, stdout=theirs, stderr=theirs, env=env)
+    process = subprocess.Popen([*program, *words], cwd=folder, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
     written = b""
     while True:
@@ -137,6 +137,59 @@ def test_tables_fit_the_terminal(desk, command):
         plain = re.sub(r"\x1b\[\d*m", "", text)
         assert "\x1b[1m" in text
         assert max(map(len, plain.splitlines())) <= columns
+
+
+def test_numbers_that_fill_the_terminal_leave_places_that_can_be_read(desk):
+    desk.save(
+        "a.snap",
+        [
+            trace(700_000 + i, ("/srv/application/orders.py", 10), ("/srv/application/main.py", i))
+            for i in range(1, 12)
+        ],
+    )
+    for command in (["top", "--by", "traceback"], ["tree"]):
+        lines = on_terminal(desk.folder, *command, "a.snap", columns=50, NO_COLOR="1").splitlines()
+        assert max(map(len, lines)) <= 50
+        assert any("/orders.py:10" in line for line in lines)
+
+
+DEEP = 25
+
+
+@pytest.fixture
+def deep_calls(desk):
+    """a.snap: step0 calls step1 calls step2 ..., and the last one allocates."""
+    steps = "".join(f"def step{n}(): return step{n + 1}()\n" for n in range(DEEP))
+    names = {}
+    exec(compile(f"{steps}def step{DEEP}(): return bytes(100_000)\n", "steps.py", "exec"), names)
+    memtally.start(100)
+    kept = names["step0"]()
+    memtally.take_snapshot().dump(desk.folder / "a.snap")
+    memtally.stop()
+    assert kept
+
+
+@pytest.mark.parametrize("columns", [50, 60, 80, 120])
+def test_names_deep_in_the_tree_can_be_read(desk, deep_calls, columns):
+    words = ("tree", "a.snap", "--filter", "steps.py")
+    text = on_terminal(desk.folder, *words, columns=columns, NO_COLOR="1")
+    assert max(map(len, text.splitlines())) <= columns
+    assert [word for word in text.split() if word.startswith("step") and ":" not in word] == [
+        f"step{n}" for n in range(DEEP + 1)
+    ]
+
+
+def test_a_command_of_many_short_steps_says_what_it_is_at(desk):
+    source = (
+        "import sys, time; from memtally.commands import progress\n"
+        "for step in range(9):\n"
+        "    with progress.saying(f'step {step}'):\n"
+        "        time.sleep(0.1)\n"
+        "        with progress.saying('a part of it'): time.sleep(0.1)\n"
+    )
+    text = on_terminal(desk.folder, source, program=(sys.executable, "-c"))
+    assert re.search(r"memtally: (step \d|a part of it) \.\.\. \d+ s\r\x1b\[K", text)
+    assert text.endswith("\r\x1b[K")
 
 
 def test_colour_is_left_out_where_nobody_wants_it(desk):

@@ -232,8 +232,10 @@ static inline void model_assert_same_group(const struct group *a, const struct g
 /* A group's key, written out. */
 static inline struct model_stat model_of_group(const struct snapshot *snapshot, const struct group *group,
                                                enum key key) {
-    struct model_stat stat = {
-        .function = "", .domain = group->domain, .size = group->size, .count = group->count};
+    struct model_stat stat = {.function = "",
+                              .domain = key == KEY_DOMAIN ? group->domain : 0,
+                              .size = group->size,
+                              .count = group->count};
     if (key == KEY_TRACEBACK) {
         stat.key = model_path_of(snapshot, group->node);
     } else if (group->frames == 1) {

@@ -46,6 +46,36 @@ static void tracebacks_have_equal_fingerprints_where_their_frames_are_equal(void
     assert_true(equal > 100 && different > 100);
 }
 
+static void files_that_the_first_snapshot_does_not_know_differ(void **state) {
+    (void)state;
+    static const char *const names[] = {"a.py", "b.py", "c.py"};
+    struct callpaths *paths[2] = {callpaths_new(&account), callpaths_new(&account)};
+    struct snapshot *sides[2];
+    struct fingerprints prints;
+    struct fingerprint found[3];
+    uint32_t nodes[3];
+    for (size_t i = 0; i < 2; i++)
+        sides[i] = snapshot_new(&account, paths[i], 5, VIEW_LIVE);
+    (void)model_node(paths[0], 0, "a.py", "main", 1, 1);
+    for (size_t i = 0; i < 3; i++) {
+        nodes[i] = model_node(paths[1], 0, names[i], "main", 1, 1);
+        struct row row = {.node = nodes[i], .depth = 1, .size = 1, .count = 1};
+        assert_int_equal(snapshot_add(sides[1], &row), STATUS_OK);
+    }
+    assert_int_equal(fingerprints_init(&prints, sides[1], sides[0], fingerprint_places_new()), STATUS_OK);
+    for (size_t i = 0; i < 3; i++) {
+        found[i] = fingerprint_of(&prints, nodes[i]);
+        for (size_t earlier = 0; earlier < i; earlier++)
+            assert_false(fingerprint_equal(&found[i], &found[earlier]));
+    }
+    fingerprints_fini(&prints);
+    for (size_t i = 0; i < 2; i++) {
+        snapshot_release(sides[i]);
+        callpaths_release(paths[i]);
+    }
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
 static void every_series_has_places_of_its_own(void **state) {
     (void)state;
     struct fingerprint_places a = fingerprint_places_new(), b = fingerprint_places_new();
@@ -57,6 +87,7 @@ static void every_series_has_places_of_its_own(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tracebacks_have_equal_fingerprints_where_their_frames_are_equal),
+        cmocka_unit_test(files_that_the_first_snapshot_does_not_know_differ),
         cmocka_unit_test(every_series_has_places_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,9 @@ import pathlib
 import re
 
 import browsing
+import pytest
+
+import memtally
 
 
 def share(text: str) -> float:
@@ -191,6 +194,50 @@ def test_a_difference_shows_what_grew_and_what_went(window: browsing.Window, dif
     assert "since then: +5.7 MiB" in window.hover(0.2, 2)
     grown = window.pixel(0.2, 2)
     assert grown[0] > grown[2] + 30  # more red than blue
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_however_little_changed_the_colour_says_which_way(
+    window: browsing.Window, tmp_path: pathlib.Path, dark: bool
+) -> None:
+    def snapshot(grows: int, shrinks: int) -> memtally.Snapshot:
+        sizes = {"grows.py": grows, "shrinks.py": shrinks, "stays.py": 500_000}
+        return memtally.Snapshot([(0, size, ((file, 1),)) for file, size in sizes.items()], 1)
+
+    path = tmp_path / "diff.html"
+    snapshot(2_002_000, 1_000_000).flamegraph(path, diff=snapshot(2_000_000, 1_001_000))
+    if dark:
+        window.prefer_dark()
+    window.open(path, "#difference=no")
+    for x, least in ((0.3, 10), (0.75, -60)):
+        colour = window.pixel(x, 1)
+        assert least < colour[0] - colour[2] < least + 50
+    stays = window.pixel(0.95, 1)
+    assert abs(stays[0] - stays[2]) < 10
+
+
+def test_on_a_phone_the_table_says_where_and_nothing_sticks_out(
+    window: browsing.Window, page: pathlib.Path
+) -> None:
+    window.resize(400, 850)
+    window.open(page, "#show=table")
+    window.chrome.execute_script("document.getElementById('options').open = true")
+    row = window.chrome.find_element(browsing.By.CSS_SELECTOR, "tbody tr")
+    assert "program.py:" in row.text
+    sizes = window.chrome.execute_script(
+        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert sizes[0] == sizes[1] <= 400
+
+
+def test_a_line_without_a_function_has_a_name_in_the_table(
+    window: browsing.Window, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "plain.html"
+    memtally.Snapshot([(0, 100, (("plain.py", 7),))], 1).flamegraph(path)
+    window.open(path, "#show=table")
+    buttons = window.chrome.find_elements(browsing.By.CSS_SELECTOR, "tbody button")
+    assert [button.text for button in buttons] == ["plain.py:7"]
 
 
 def test_dark_and_light_follow_the_system(window: browsing.Window, page: pathlib.Path) -> None:

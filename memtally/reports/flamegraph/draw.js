@@ -50,9 +50,9 @@ function moduleColour(file, dark) {
   return [`hsl(${hue} ${Math.round(saturation)}% ${light}%)`, dark ? "#f4f4f4" : "#1b1b1b"];
 }
 
-/** From blue (all of it went) over grey to orange (all of it is new). */
+/** From blue (all of it went) over grey to orange (all of it is new). However little changed, one sees which way. */
 function growthColour(growth, dark) {
-  const strength = Math.min(1, Math.abs(growth));
+  const strength = growth === 0 ? 0 : 0.3 + 0.7 * Math.min(1, Math.abs(growth));
   const hue = growth > 0 ? 22 : 212;
   const light = dark ? 27 + 10 * strength : 88 - 24 * strength;
   return [`hsl(${hue} ${Math.round(6 + 74 * strength)}% ${Math.round(light)}%)`, dark ? "#f4f4f4" : "#1b1b1b"];

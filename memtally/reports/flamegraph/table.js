@@ -107,14 +107,14 @@ class Table {
     if (line.key >= 0) {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = line.name;
+      button.textContent = line.name || line.place; // the standard module knows no names
       button.title = "Show it in the graph";
       button.addEventListener("click", () => app.go({ search: app.texts.searchFor(line.key), show: "graph" }));
       name.append(button);
     } else {
       name.textContent = line.name;
     }
-    name.append(Object.assign(document.createElement("div"), { className: "where narrow", textContent: line.place }));
+    if (line.name) name.append(Object.assign(document.createElement("div"), { className: "where narrow", textContent: line.place }));
     const place = cell(line.place, "text wide");
     const source = app.state.detail === "line" ? app.texts.sourceOf(line.key) : "";
     if (source) place.append(Object.assign(document.createElement("div"), { className: "code", textContent: source }));
