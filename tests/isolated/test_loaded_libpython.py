@@ -9,8 +9,9 @@ import subprocess
 import sys
 import sysconfig
 
-import memtally
 import pytest
+
+import memtally
 
 LIBRARY = pathlib.Path(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or "")
 COMPILER = shutil.which("cc") or shutil.which("gcc")
@@ -49,7 +50,9 @@ print(there.count >= 500, mt.capabilities()["fast_thread_state"], mt.capabilitie
 """
 
 
-@pytest.mark.skipif(not LIBRARY.is_file() or ".so" not in LIBRARY.name, reason="this CPython has no shared libpython")
+@pytest.mark.skipif(
+    not LIBRARY.is_file() or ".so" not in LIBRARY.name, reason="this CPython has no shared libpython"
+)
 @pytest.mark.skipif(COMPILER is None, reason="no C compiler")
 def test_tracing_is_as_exact_where_the_thread_state_must_be_asked_for(tmp_path: pathlib.Path) -> None:
     (tmp_path / "loader.c").write_text(PROGRAM)
