@@ -1,9 +1,8 @@
-/* hooks: the allocator hooks (hooks.h). The only code on the hot path; everything it calls there is inlined.
+/* hooks: the hooks of MEM and OBJ (hooks.h). The only code on the hot path; everything it calls there is inlined.
  *
  * MEM and OBJ calls come with the GIL of their interpreter: the main one, also of sub-interpreters that share it, or
  * another (apart, in the words of side.h). If the calling thread is the tracer's fast thread, it holds
  * the main GIL and may use the main partition at once: one load and one comparison replace all other checks.
- * RAW calls come from anywhere: with the main GIL (joint), with another's, with none, from threads Python never saw.
  *
  * Where pymalloc alone is below, the fast thread keeps blocks that were just freed (magazine.h). Such a block must hold
  * its whole class, which is so for all that pymalloc has in its pools, and not for what it has from RAW: blocks over 512
@@ -12,36 +11,16 @@
 #include "walk_frames.h"
 
 #include "apart.h"
-#include "hooks.h"
+#include "hooks_parts.h"
 #include "reftrace.h"
 #include "threadstate.h"
 
 #include <string.h>
 
-/* Initial-exec: one instruction instead of a call. The few bytes come out of the loader's reserve for late modules.
- * musl's loader has no such reserve. */
-#if defined(__GLIBC__)
-#define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
-#else
-#define THREAD_LOCAL _Thread_local
-#endif
-
-/* The allocators below ours: written before our hooks are in place, never changed while they are. */
-static PyMemAllocatorEx below[3];
-
-/* This thread is inside an allocator below. pymalloc gets its large blocks from RAW: those calls are not traced. */
-static THREAD_LOCAL bool inside;
-
-/* The block that this thread is inside a free or realloc of: its record is already gone. Any other address that is
- * given back in there (by another tracer below, which has tables of its own) may have one. */
-static THREAD_LOCAL const void *going;
-
-/* The last block that RAW gave an allocator below in this thread. */
-static THREAD_LOCAL const void *nested;
-
-/* A call of this thread came through here, not as the fast thread: how is_in_chain finds out. */
-static THREAD_LOCAL bool probed, probed_raw;
-
+PyMemAllocatorEx hooks_below[3];
+THREAD_LOCAL bool hooks_inside, hooks_probed, hooks_probed_raw;
+THREAD_LOCAL const void *hooks_going, *hooks_nested;
+bool hooks_may_keep, hooks_kept_too_long;
 struct newest hooks_newest;
 
 /* The object in the newest block was not announced. */
@@ -58,20 +37,14 @@ static out_of_line void look_again(void) {
 /* The tally of the present call path where the usual way finds it, or 0. */
 hot_inline uint32_t tally_known(PyThreadState *fast) { return walk_marked(&the_tracer, frame_current(fast)); }
 
-/* Blocks are kept from pymalloc, and in the main interpreter: another one may have a pymalloc of its own. */
-static bool may_keep, below_is_pymalloc;
-
-/* pymalloc gave memory back to the system, and would perhaps give back more but for kept blocks: magazines are shut, and
- * the next block that is freed takes them all along. */
-static bool kept_too_long;
-
-/* Returns false where there is no memory; the side's window is closed all the same. */
+/* Blocks are kept in the main interpreter alone: another one may have a pymalloc of its own. Returns false where there is
+ * no memory; the side's window is closed all the same. */
 static out_of_line bool enter(PyThreadState *thread) {
-    if (may_keep && thread->interp == PyInterpreterState_Main())
+    if (hooks_may_keep && thread->interp == PyInterpreterState_Main())
         magazines_open(&the_tracer.magazines);
     else
         magazines_shut(&the_tracer.magazines);
-    kept_too_long = false; /* another interpreter could not give them back */
+    hooks_kept_too_long = false; /* another interpreter could not give them back */
     return tracer_enter(&the_tracer, thread) == STATUS_OK;
 }
 
@@ -115,7 +88,7 @@ static void side_put_joint(PyThreadState *thread, void *block, size_t size) {
 }
 
 /* `thread`: whose stack to walk, or NULL. `joint`: this thread holds the main GIL, `thread` is attached to it. */
-static void side_put(PyThreadState *thread, bool joint, void *block, size_t size) {
+void hooks_side_put(PyThreadState *thread, bool joint, void *block, size_t size) {
     if (joint)
         side_put_joint(thread, block, size);
     else
@@ -147,10 +120,10 @@ static out_of_line void *put_elsewhere(void *block, size_t size, size_t announce
     PyThreadState *thread = threadstate_get();
     if (!thread_has_main_gil(thread)) {
         __atomic_store_n(&the_tracer.strays, true, __ATOMIC_RELAXED);
-        side_put(thread, false, block, size);
+        hooks_side_put(thread, false, block, size);
         return block;
     }
-    probed = true;
+    hooks_probed = true;
     if (!the_tracer.active)
         return block;
     uint32_t tally = tally_now(thread);
@@ -179,7 +152,7 @@ static out_of_line void *put_stranger(void *block, size_t size, size_t announced
 
 hot_inline void *put(void *block, size_t size, size_t announced) {
     const void *fast = the_tracer.fast_thread;
-    if (unlikely(block == nested))
+    if (unlikely(block == hooks_nested))
         return put_stranger(block, size, announced);
     if (unlikely(threadstate_near() != fast))
         return put_elsewhere(block, size, announced, true);
@@ -233,27 +206,10 @@ static void remove_elsewhere(void *block, PyThreadState *thread) {
         remove_entered(block, thread);
 }
 
-hot_inline void *realloc_below(PyMemAllocatorEx *under, void *old, size_t size) {
-    inside = true;
-    going = old;
-    void *block = under->realloc(under->ctx, old, size);
-    inside = false;
-    going = NULL;
-    return block;
-}
-
-static void free_below(PyMemAllocatorEx *under, void *block) {
-    inside = true;
-    going = block;
-    under->free(under->ctx, block);
-    inside = false;
-    going = NULL;
-}
-
 static out_of_line void *malloc_below(PyMemAllocatorEx *under, size_t size, size_t announced) {
-    inside = true;
+    hooks_inside = true;
     void *block = under->malloc(under->ctx, size);
-    inside = false;
+    hooks_inside = false;
     return likely(block != NULL) ? put(block, size, announced) : NULL;
 }
 
@@ -277,9 +233,9 @@ hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t siz
 }
 
 hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t count, size_t size) {
-    inside = true;
+    hooks_inside = true;
     void *block = under->calloc(under->ctx, count, size);
-    inside = false;
+    hooks_inside = false;
     size_t bytes = count * size; /* it fits: the allocator below has checked */
     return likely(block != NULL) ? put(block, bytes, objects ? bytes : 0) : NULL;
 }
@@ -306,7 +262,7 @@ static out_of_line void *realloc_elsewhere(PyMemAllocatorEx *under, void *old, s
     tracer_side_forget(&the_tracer, joint, taken);
     if (joint && the_tracer.active && taken.run == 0)
         remove_entered(old, thread);
-    return put_elsewhere(block, size, 0, pooled && block != nested);
+    return put_elsewhere(block, size, 0, pooled && block != hooks_nested);
 }
 
 static void give_back(void *context, uintptr_t block) {
@@ -314,16 +270,15 @@ static void give_back(void *context, uintptr_t block) {
     under->free(under->ctx, (void *)block);
 }
 
-/* All kept blocks go to the allocator that they came from. In the main interpreter. */
-static void give_all_back(void) {
-    magazines_empty(&the_tracer.magazines, give_back, &below[PYMEM_DOMAIN_OBJ]);
-    kept_too_long = false;
+void hooks_give_back(void) {
+    magazines_empty(&the_tracer.magazines, give_back, &hooks_below[PYMEM_DOMAIN_OBJ]);
+    hooks_kept_too_long = false;
 }
 
 static out_of_line void free_unkept(PyMemAllocatorEx *under, void *block) {
     under->free(under->ctx, block);
-    if (unlikely(kept_too_long)) {
-        give_all_back();
+    if (unlikely(hooks_kept_too_long)) {
+        hooks_give_back();
         magazines_open(&the_tracer.magazines);
     }
 }
@@ -413,123 +368,28 @@ hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
 #define OBJECT_HOOKS(name, domain)                                                                           \
     static void *name##_malloc(void *context, size_t size) {                                                 \
         (void)context;                                                                                       \
-        return object_malloc(&below[domain], (domain) == PYMEM_DOMAIN_OBJ, size);                            \
+        return object_malloc(&hooks_below[domain], (domain) == PYMEM_DOMAIN_OBJ, size);                      \
     }                                                                                                        \
     static void *name##_calloc(void *context, size_t count, size_t size) {                                   \
         (void)context;                                                                                       \
-        return object_calloc(&below[domain], (domain) == PYMEM_DOMAIN_OBJ, count, size);                     \
+        return object_calloc(&hooks_below[domain], (domain) == PYMEM_DOMAIN_OBJ, count, size);               \
     }                                                                                                        \
     static void *name##_realloc(void *context, void *old, size_t size) {                                     \
         (void)context;                                                                                       \
-        return object_realloc(&below[domain], old, size);                                                    \
+        return object_realloc(&hooks_below[domain], old, size);                                              \
     }                                                                                                        \
     static void name##_free(void *context, void *block) {                                                    \
         (void)context;                                                                                       \
-        object_free(&below[domain], block);                                                                  \
+        object_free(&hooks_below[domain], block);                                                            \
     }
 
 OBJECT_HOOKS(mem, PYMEM_DOMAIN_MEM)
 OBJECT_HOOKS(obj, PYMEM_DOMAIN_OBJ)
 
+const PyMemAllocatorEx hooks_of_mem = {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free};
+const PyMemAllocatorEx hooks_of_obj = {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free};
+
 uint32_t hooks_tally_now(PyThreadState *thread) { return tally_now(thread); }
-
-/* --- RAW ----------------------------------------------------------------------------------------------------------- */
-
-static inline struct caller caller_now(void) {
-    PyThreadState *attached = threadstate_get_detached();
-    if (likely((const void *)attached == __atomic_load_n(&the_tracer.fast_thread, __ATOMIC_RELAXED)))
-        return (struct caller){attached, true};
-    if (attached == NULL) /* detached: the frames stand still where this thread left them */
-        return (struct caller){PyGILState_GetThisThreadState(), false};
-    return (struct caller){attached, thread_has_main_gil(attached)};
-}
-
-struct caller hooks_caller(void) {
-    return caller_now();
-}
-
-/* A thread state may be born where a dead one was that we still trust to hold the main GIL. */
-static void distrust_new_thread(void *block, size_t size) {
-    if ((uintptr_t)__atomic_load_n(&the_tracer.entered, __ATOMIC_RELAXED) - (uintptr_t)block < size)
-        tracer_leave(&the_tracer);
-}
-
-static void raw_put(struct caller caller, void *block, size_t size) {
-    probed_raw = true;
-    distrust_new_thread(block, size);
-    side_put(caller.thread, caller.joint, block, size);
-}
-
-static void *nest(void *block) {
-    nested = block;
-    return block;
-}
-
-static void *raw_malloc(void *context, size_t size) {
-    (void)context;
-    PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
-    if (inside)
-        return nest(under->malloc(under->ctx, size));
-    inside = true;
-    void *block = under->malloc(under->ctx, size);
-    inside = false;
-    if (block != NULL)
-        raw_put(caller_now(), block, size);
-    return block;
-}
-
-static void *raw_calloc(void *context, size_t count, size_t size) {
-    (void)context;
-    PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
-    if (inside)
-        return nest(under->calloc(under->ctx, count, size));
-    inside = true;
-    void *block = under->calloc(under->ctx, count, size);
-    inside = false;
-    if (block != NULL)
-        raw_put(caller_now(), block, count * size);
-    return block;
-}
-
-static void remove_nested(void *block) {
-    if (block != NULL && block != going)
-        tracer_side_remove(&the_tracer, caller_now().joint, DOMAIN_PYTHON, (uintptr_t)block);
-}
-
-static void *raw_realloc(void *context, void *old, size_t size) {
-    (void)context;
-    PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
-    if (inside) {
-        remove_nested(old);
-        return nest(under->realloc(under->ctx, old, size));
-    }
-    struct caller caller = caller_now();
-    struct taken taken = {0};
-    if (old != NULL)
-        taken = tracer_side_take(&the_tracer, DOMAIN_PYTHON, (uintptr_t)old);
-    void *block = realloc_below(under, old, size);
-    if (block == NULL) {
-        tracer_side_put_back(&the_tracer, caller.joint, taken);
-        return NULL;
-    }
-    tracer_side_forget(&the_tracer, caller.joint, taken);
-    raw_put(caller, block, size);
-    return block;
-}
-
-static void raw_free(void *context, void *block) {
-    (void)context;
-    PyMemAllocatorEx *under = &below[PYMEM_DOMAIN_RAW];
-    if (block == NULL)
-        return;
-    if (inside) {
-        remove_nested(block);
-        under->free(under->ctx, block);
-        return;
-    }
-    tracer_side_remove(&the_tracer, caller_now().joint, DOMAIN_PYTHON, (uintptr_t)block);
-    free_below(under, block);
-}
 
 /* --- objects out of free lists --------------------------------------------------------------------------------------- */
 
@@ -592,107 +452,3 @@ int hooks_object_reused(PyObject *object) {
     uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
     return likely(slot_tally(record) == tally) ? 0 : move_recent(recent, tally);
 }
-
-/* --- arenas: pymalloc's memory goes back to the system, and with it what we keep for it ------------------------------ */
-
-static PyObjectArenaAllocator arenas_below;
-static bool arenas_hooked; /* also where somebody has put a hook above ours: then it stays, passing through */
-
-static void *arena_alloc(void *context, size_t size) { return arenas_below.alloc(context, size); }
-
-static void arena_free(void *context, void *arena, size_t size) {
-    arenas_below.free(context, arena, size);
-    if (threadstate_near() != the_tracer.entered)
-        return;
-    tracer_release(&the_tracer, (uintptr_t)arena, (uintptr_t)arena + size);
-    kept_too_long = the_tracer.magazines.is_open;
-    magazines_shut(&the_tracer.magazines);
-}
-
-static bool arenas_are_ours(void) {
-    PyObjectArenaAllocator now;
-    PyObject_GetArenaAllocator(&now);
-    return now.free == arena_free;
-}
-
-static void arenas_install(void) {
-    if (arenas_hooked)
-        return;
-    arenas_hooked = true;
-    PyObject_GetArenaAllocator(&arenas_below);
-    PyObjectArenaAllocator hook = {arenas_below.ctx, arena_alloc, arena_free};
-    PyObject_SetArenaAllocator(&hook);
-}
-
-static void arenas_remove(void) {
-    if (!arenas_are_ours())
-        return;
-    PyObject_SetArenaAllocator(&arenas_below);
-    arenas_hooked = false;
-}
-
-/* --- installing ------------------------------------------------------------------------------------------------------ */
-
-static const PyMemAllocatorEx ours[3] = {
-    [PYMEM_DOMAIN_RAW] = {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},
-    [PYMEM_DOMAIN_MEM] = {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free},
-    [PYMEM_DOMAIN_OBJ] = {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
-};
-
-static bool is_on_top(PyMemAllocatorDomain domain) {
-    PyMemAllocatorEx now;
-    PyMem_GetAllocator(domain, &now);
-    return now.malloc == ours[domain].malloc;
-}
-
-/* Another tracer may have put its hooks above ours, or taken ours away with its own: only a call can tell. */
-static bool is_in_chain(PyMemAllocatorDomain domain) {
-    tracer_leave(&the_tracer); /* so that the call takes the slow way */
-    probed = probed_raw = false;
-    if (domain == PYMEM_DOMAIN_RAW)
-        PyMem_RawFree(PyMem_RawMalloc(1));
-    else if (domain == PYMEM_DOMAIN_MEM)
-        PyMem_Free(PyMem_Malloc(1));
-    else
-        PyObject_Free(PyObject_Malloc(1));
-    return domain == PYMEM_DOMAIN_RAW ? probed_raw : probed;
-}
-
-bool hooks_install(bool keep) {
-    bool changed = false, pymalloc = pymalloc_is_alone();
-    arenas_install();
-    for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
-        if (is_on_top(domain) || is_in_chain(domain))
-            continue;
-        changed = true;
-        PyMemAllocatorEx now;
-        PyMem_GetAllocator(domain, &now);
-        if (memcmp(&now, &below[domain], sizeof now) != 0) { /* a late call may be reading it */
-            give_all_back();
-            below[domain] = now;
-        }
-        platform_publish(); /* a thread that finds the hook must find what is below it */
-        PyMemAllocatorEx hook = ours[domain];
-        hook.ctx = below[domain].ctx;
-        PyMem_SetAllocator(domain, &hook);
-    }
-    if (changed)
-        below_is_pymalloc = pymalloc;
-    may_keep = keep && below_is_pymalloc;
-    return changed;
-}
-
-void hooks_remove(void) {
-    give_all_back();
-    arenas_remove();
-    for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
-        if (is_on_top(domain))
-            PyMem_SetAllocator(domain, &below[domain]);
-    }
-}
-
-bool hooks_on_top(void) {
-    return is_on_top(PYMEM_DOMAIN_RAW) && is_on_top(PYMEM_DOMAIN_MEM) && is_on_top(PYMEM_DOMAIN_OBJ);
-}
-
-bool hooks_keep(void) { return may_keep; }
