@@ -105,6 +105,19 @@ static uint32_t walk_up(struct tracer *tracer, const struct walk_stack *stack, s
     return tally;
 }
 
+/* The youngest frame that has begun its body. One that is about to become a generator has not, and allocates that one. */
+static inline FRAME *walk_begun(FRAME *f) {
+    while (f != NULL && unlikely(!frame_complete(f)))
+        f = frame_below(f);
+    return f;
+}
+
+/* The cases that need no stack to be written anew, for a frame on top that walk_marked does not know. */
+static inline uint32_t walk_begun_known(struct tracer *tracer, FRAME *top, FRAME *begun) {
+    uint32_t tally = begun != top ? walk_marked(tracer, begun) : 0;
+    return tally != 0 ? tally : walk_called(tracer, begun);
+}
+
 /* Any stack: `f` is its youngest frame that can count, or NULL. 0 only where there is no memory. */
 static out_of_line uint32_t walk_any(struct tracer *tracer, FRAME *f, struct walk_stack *stack) {
     FRAME *known;

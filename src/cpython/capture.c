@@ -9,17 +9,17 @@ static struct walk_stack scratch; /* under the main GIL */
 static bool marks_allowed = true; /* the same */
 
 out_of_line uint32_t capture_slow(PyThreadState *thread) {
-    FRAME *top = frame_top(thread);
+    FRAME *top = frame_top(thread), *begun = walk_begun(top);
     collect_if_due(&the_tracer);
     /* A trace function may send the frame that it traces to another line: frames above that one stay unmarked, so
      * that the walk always comes down to it and looks. */
     the_tracer.may_mark = marks_allowed && thread->tracing == 0;
-    if (top != NULL) {
-        uint32_t tally = walk_called(&the_tracer, top);
+    if (begun != NULL) {
+        uint32_t tally = walk_begun_known(&the_tracer, top, begun);
         if (likely(tally != 0))
             return tally;
     }
-    return walk_any(&the_tracer, top, &scratch);
+    return walk_any(&the_tracer, begun, &scratch);
 }
 
 void capture_allow_marks(bool allowed) { marks_allowed = allowed; }

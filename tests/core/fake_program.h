@@ -138,9 +138,10 @@ static inline uint32_t walk(struct world *world, uint32_t how) {
         tally = walk_marked(tracer, f);
     if (tally == 0)
         collect_if_due(tracer);
-    if (tally == 0 && f != NULL && (how & 2) == 0)
-        tally = walk_called(tracer, f);
-    return tally != 0 ? tally : walk_any(tracer, f, &scratch);
+    FRAME *begun = (how & 4) == 0 ? walk_begun(f) : f;
+    if (tally == 0 && begun != NULL && (how & 2) == 0)
+        tally = walk_begun_known(tracer, f, begun);
+    return tally != 0 ? tally : walk_any(tracer, begun, &scratch);
 }
 
 #endif
