@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-    FIRST_CAPACITY = SIZED(1024, 2),
+    FIRST_CAPACITY = SIZED(256, 2),
     SPARSE_BELOW = SIZED(2048, 16), /* a table so small doubles, and does not shrink */
 };
 

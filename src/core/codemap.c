@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { FIRST_ENTRIES = SIZED(4096, 4) };
+enum { FIRST_ENTRIES = SIZED(1024, 4) };
 
 static size_t home(uint64_t key, size_t mask) { return hash_mix(key) & mask; }
 
