@@ -74,7 +74,8 @@ hot_inline bool magazine_keep(struct magazines *magazines, uint32_t stride, uint
     struct round *top = magazines->tops[stride >> CLASS_SHIFT] + 1;
     if (unlikely(((uintptr_t)top & (ROUND_COUNT * sizeof *top - 1)) == 0))
         return false;
-    *top = (struct round){block, slot};
+    top->block = block;
+    top->slot = slot;
     magazines->tops[stride >> CLASS_SHIFT] = top;
     return true;
 }

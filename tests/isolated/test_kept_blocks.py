@@ -77,7 +77,7 @@ mt.start(3)
 for domain, (malloc, realloc, free, calloc) in DOMAINS.items():
     held = {}
     for step in range(60_000):
-        length = chance.choice((chance.randrange(1, 70), chance.randrange(1, 600), chance.randrange(400, 2000)))
+        length = chance.randrange(*chance.choice(((1, 70), (1, 600), (400, 2000))))
         if len(held) < 40 or chance.random() < 0.2:
             block = malloc(length) if chance.random() < 0.7 else calloc(1, length)
         else:
@@ -119,7 +119,8 @@ def test_a_block_from_raw_that_shrank_is_not_kept() -> None:
 mt.start()
 for domain, (malloc, realloc, free, calloc) in DOMAINS.items():
     for length in range(1, 513):
-        block = realloc(malloc(600 + length), length)  # stays where RAW put it: less than a whole class may be there
+        # It stays where RAW put it: less than a whole class may be there.
+        block = realloc(malloc(600 + length), length)
         free(block)
         others = [malloc(length + -length % 16) for _ in range(40)]
         assert block not in others, (domain, length)
@@ -235,7 +236,8 @@ def test_an_object_in_a_kept_block_has_the_traceback_of_its_own_birth() -> None:
             block = make()
             traceback = mt.get_object_traceback(block)
             assert traceback[-1].lineno == make.__code__.co_firstlineno + 1, make
-            sizes = [t.size for t in mt.take_snapshot().traces if t.traceback[-1].lineno == traceback[-1].lineno]
+            line = traceback[-1].lineno
+            sizes = [t.size for t in mt.take_snapshot().traces if t.traceback[-1].lineno == line]
             assert len(block) + 33 in sizes, sizes
             where = id(block)
             del block, traceback

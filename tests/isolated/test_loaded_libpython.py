@@ -1,4 +1,4 @@
-"""A libpython that a program loads at run time: its thread-local variables have no place that can be known beforehand."""
+"""A libpython that a program loads at run time: the place of its thread-local variables cannot be known."""
 
 from __future__ import annotations
 
