@@ -188,7 +188,8 @@ static inline struct mirror_entry *walk_caller(struct tracer *tracer, FRAME *cal
     return entry;
 }
 
-/* The frame on top is a new call, or a generator resumed; the frames below stand still, but for its caller. */
+/* The frame on top, which has begun its body, is a new call, or a generator resumed; the frames below stand still, but for
+ * its caller. */
 static inline uint32_t walk_called(struct tracer *tracer, FRAME *f) {
     FRAME *below = frame_below(f);
     uint32_t parent = 0, depth = 1;
@@ -205,7 +206,7 @@ static inline uint32_t walk_called(struct tracer *tracer, FRAME *f) {
                 entry->generation == tracer->generation;
     if (!same) {
         struct step *step = walk_step(tracer, parent, instr);
-        if (!step_is(tracer, step, parent, instr) || step->tally == 0 || !frame_complete(f))
+        if (!step_is(tracer, step, parent, instr) || step->tally == 0)
             return 0;
         mirror_write(tracer, f, parent, depth, step);
     }

@@ -138,7 +138,7 @@ static inline uint32_t walk(struct world *world, uint32_t how) {
         tally = walk_marked(tracer, f);
     if (tally == 0)
         collect_if_due(tracer);
-    FRAME *begun = (how & 4) == 0 ? walk_begun(f) : f;
+    FRAME *begun = walk_begun(f);
     if (tally == 0 && begun != NULL && (how & 2) == 0)
         tally = walk_begun_known(tracer, f, begun);
     return tally != 0 ? tally : walk_any(tracer, begun, &scratch);
