@@ -1,6 +1,6 @@
 /* tracer: slow ways, the two partitions together, start and stop (tracer.h). Under the main GIL but for the calls
  * on the side partition, which any thread may make. */
-#include "tracer.h"
+#include "blocks.h"
 
 #include <string.h>
 

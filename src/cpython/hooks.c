@@ -10,6 +10,7 @@
  * never gets a slot, and what has no slot is not kept. */
 #include "walk_frames.h"
 
+#include "../core/blocks.h"
 #include "apart.h"
 #include "hooks_parts.h"
 #include "reftrace.h"

@@ -7,6 +7,7 @@
 
 #include "fake_frames.h"
 
+#include "blocks.h"
 #include "collect.h"
 
 static inline struct thread *now(struct world *world) { return &world->threads[world->running]; }

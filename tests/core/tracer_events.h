@@ -6,6 +6,7 @@
 
 #include "tracer_world.h"
 
+#include "blocks.h"
 #include "collect.h"
 
 /* --- the main partition -------------------------------------------------------------------------------- */

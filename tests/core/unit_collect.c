@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "blocks.h"
 #include "collect.h"
 
 enum { PATHS = 400, DEEP = 4 };

@@ -1,8 +1,8 @@
 /* Measurements that overlap in any way, of both partitions, against the plain sequence of what was traced. */
 #include "support.h"
 
+#include "blocks.h"
 #include "kept.h"
-#include "tracer.h"
 
 enum { MEASURES = 6, BLOCKS = 120, PLACES = 400, STEPS = 3000 };
 

@@ -3,6 +3,7 @@
  * ThreadSanitizer as well. */
 #include "support.h"
 
+#include "blocks.h"
 #include "collect.h"
 
 #include <pthread.h>
