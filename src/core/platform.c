@@ -5,7 +5,6 @@
 #include "platform.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -157,6 +156,9 @@ void platform_publish(void) {
  * without contend: they then take turns at each event, where one that sleeps lets the other do many in a row. */
 enum { SPINS = 8 };
 
+/* FUTEX_WAIT, FUTEX_WAKE and FUTEX_PRIVATE_FLAG of futex(2): musl's compiler comes without the kernel's headers. */
+enum { WAIT_PRIVATE = 0 | 128, WAKE_PRIVATE = 1 | 128 };
+
 void lock_init(struct lock *lock, enum lock_rank rank) { *lock = (struct lock){.rank = rank}; }
 
 void lock_fini(struct lock *lock) {
@@ -188,13 +190,13 @@ cold_path void lock_acquire_slow(struct lock *lock) {
     }
     int saved = errno;
     while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE) != 0)
-        (void)syscall(SYS_futex, &lock->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+        (void)syscall(SYS_futex, &lock->state, WAIT_PRIVATE, 2, NULL, NULL, 0);
     errno = saved;
 }
 
 cold_path void lock_wake_slow(struct lock *lock) {
     int saved = errno;
-    (void)syscall(SYS_futex, &lock->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    (void)syscall(SYS_futex, &lock->state, WAKE_PRIVATE, 1, NULL, NULL, 0);
     errno = saved;
 }
 
