@@ -19,7 +19,8 @@ static void arena_free(void *context, void *arena, size_t size) {
     if (threadstate_near() != the_tracer.entered)
         return;
     tracer_release(&the_tracer, (uintptr_t)arena, (uintptr_t)arena + size);
-    hooks_kept_too_long = the_tracer.magazines.is_open;
+    if (the_tracer.magazines.is_open)
+        hooks_kept_too_long = true;
     magazines_shut(&the_tracer.magazines);
 }
 

@@ -182,6 +182,28 @@ def test_memory_goes_back_to_the_system_as_it_does_without_tracing() -> None:
 
 
 @keeps
+def test_blocks_are_kept_again_after_several_arenas_went_back_at_once() -> None:
+    check(
+        """
+        import sys
+        import memtally as mt
+        def freed():
+            held = [bytes(n) for n in range(1, 470, 4) for _ in range(20)]
+            before = sys.getallocatedblocks()
+            held.clear()
+            return before - sys.getallocatedblocks()
+        older = [bytes(400) for _ in range(50_000)]
+        mt.start()
+        at_first = freed()
+        assert at_first < 118 * 20 - 500, at_first
+        del older  # not traced: while many arenas go, nothing is freed that could be kept
+        then = [freed() for _ in range(4)]
+        assert min(then) < 118 * 20 - 500, then
+        """
+    )
+
+
+@keeps
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="such interpreters can be asked for from 3.13 on")
 def test_an_interpreter_with_a_pymalloc_of_its_own_and_a_shared_gil_gets_none_of_them() -> None:
     check(
