@@ -75,14 +75,13 @@ hot_inline bool tracer_remove_fast(struct tracer *tracer, uintptr_t address) {
     return true;
 }
 
-/* A block whose record is known gets another tally. */
-static inline void tracer_move(struct tracer *tracer, const struct page *page, uint32_t *slot,
-                               uint32_t tally) {
+/* A block whose record is known, in a page of this stride, gets another tally. */
+static inline void tracer_move(struct tracer *tracer, uint32_t stride, uint32_t *slot, uint32_t tally) {
     uint32_t record = *slot;
     if (slot_tally(record) == tally)
         return;
     *slot = slot_with_tally(record, tally);
-    ledger_move(&tracer->ledger, slot_tally(record), tally, slot_size(page->stride, record));
+    ledger_move(&tracer->ledger, slot_tally(record), tally, slot_size(stride, record));
 }
 
 #endif

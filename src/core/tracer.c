@@ -223,7 +223,7 @@ out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint
     struct page *page;
     uint32_t *slot = tracer_record(tracer, address, &page);
     if (slot != NULL) {
-        tracer_move(tracer, page, slot, tally);
+        tracer_move(tracer, page->stride, slot, tally);
         return true;
     }
     struct big *entry = find_big(tracer, address);

@@ -419,13 +419,10 @@ static out_of_line void object_made_slow(uintptr_t address, PyThreadState *threa
 static out_of_line int move_recent(const struct recent *recent, uint32_t tally) {
     if (tally == 0)
         tally = capture_slow(threadstate_get());
-    uint32_t record = *recent->slot;
-    if (unlikely(tally == 0)) {
+    if (unlikely(tally == 0))
         tracer_count_lost(&the_tracer);
-    } else if (likely(record != 0) && slot_tally(record) != tally) {
-        *recent->slot = slot_with_tally(record, tally);
-        ledger_move(&the_tracer.ledger, slot_tally(record), tally, slot_size(recent->stride, record));
-    }
+    else if (likely(*recent->slot != 0))
+        tracer_move(&the_tracer, recent->stride, recent->slot, tally);
     return 0;
 }
 
