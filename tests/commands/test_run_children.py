@@ -274,12 +274,13 @@ def test_control_c_reaches_all_processes_and_all_write(workshop):
         + """
     def main():
         work(1)
-        time.sleep(60)
+        for _ in range(600):
+            time.sleep(0.1)  # a signal just before python sleeps waits until it wakes up
 
     if __name__ == "__main__":
         child = multiprocessing.get_context("fork").Process(target=main)
         child.start()
-        print(0, flush=True)  # out of fork, where python would ignore Ctrl-C
+        os.write(1, b"0\\n")  # whole, and out of fork, where python would ignore Ctrl-C
         child.join()
     """,
     )
