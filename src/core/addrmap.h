@@ -48,7 +48,7 @@ struct recent {
     uint32_t stride;
     uint32_t reserved[3];
 };
-enum { RECENT_SIZE = SIZED(64, 2) };
+enum { RECENT_SIZE = SIZED(256, 2) };
 
 struct addrmap {
     struct page *near;  /* root[near_top]: where the small blocks are */
@@ -131,7 +131,7 @@ nodiscard status addrmap_refuse(struct addrmap *map, uintptr_t address);
 bool addrmap_may_refuse(const struct addrmap *map, uintptr_t address);
 
 hot_inline struct recent *addrmap_recent(struct addrmap *map, uintptr_t object) {
-    return &map->recent[(object >> 4) & (RECENT_SIZE - 1)];
+    return &map->recent[(object >> 5 ^ object >> 13) & (RECENT_SIZE - 1)];
 }
 /* Remembers the slot of an object's block. Returns false where that may be kept elsewhere. */
 bool addrmap_remember(struct addrmap *map, uintptr_t object, uintptr_t block);

@@ -429,6 +429,8 @@ static out_of_line int move_recent(const struct recent *recent, uint32_t tally) 
 static out_of_line int object_reused_slow(PyObject *object) {
     PyThreadState *thread = threadstate_get();
     uintptr_t block = block_of(object);
+    if ((const void *)thread != the_tracer.entered && thread_has_main_gil(thread) && the_tracer.active)
+        (void)enter(thread); /* a loop that allocates nothing would come here every time */
     if (unlikely((const void *)thread != the_tracer.fast_thread) ||
         !addrmap_remember(&the_tracer.map, (uintptr_t)object, block)) {
         object_made_slow(block, thread);
