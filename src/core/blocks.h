@@ -15,7 +15,7 @@ hot_inline bool tracer_put_fast(struct tracer *tracer, uintptr_t address, size_t
     if (unlikely(slot == NULL || *slot != 0))
         return false;
     *slot = slot_make(tally, unused);
-    ledger_gain(&tracer->ledger, tally, size);
+    ledger_gain(&tracer->ledger, tally, (uint32_t)size);
     return true;
 }
 
@@ -53,7 +53,7 @@ hot_inline bool tracer_put_kept(struct tracer *tracer, uint32_t *slot, size_t si
     if (unlikely(slot == NULL))
         return false;
     *slot = slot_make(tally, (uint32_t)-size & 15);
-    ledger_gain(&tracer->ledger, tally, size);
+    ledger_gain(&tracer->ledger, tally, (uint32_t)size);
     return true;
 }
 

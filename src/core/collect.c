@@ -79,18 +79,17 @@ static size_t weigh(const struct plan *plan, uint32_t id) {
     return nodes + names / NAME_BYTES_PER_NODE;
 }
 
-static void sift(struct plan *plan, const struct tally *tally, uint64_t ref) {
-    if (tally->node == 0)
-        return; /* a free id */
-    if (tally_is_idle(&plan->tracer->ledger, tally))
-        plan->idle[plan->idle_count++] = (struct sort_item){tally->total.bytes, ref};
+/* `node`: 0 of a free id. `bytes`: what its tally has counted in all. */
+static void sift(struct plan *plan, uint32_t node, bool is_idle, uint64_t bytes, uint64_t ref) {
+    if (node != 0 && is_idle)
+        plan->idle[plan->idle_count++] = (struct sort_item){bytes, ref};
     else
-        need(plan, tally->node);
+        need(plan, node);
 }
 
 static uint32_t node_of(const struct plan *plan, uint64_t ref) {
     uint32_t id = (uint32_t)ref, part = (uint32_t)(ref >> 32);
-    return part != 0 ? shard_tally(&plan->tracer->side.shards[part - 1], id)->tally.node
+    return part != 0 ? shard_tally(&plan->tracer->side.shards[part - 1], id)->node
                      : plan->tracer->ledger.tallies[id].node;
 }
 
@@ -101,12 +100,16 @@ static int keep_order(const void *owner, uint64_t a, uint64_t b) {
 
 static void choose(struct plan *plan, size_t room) {
     const struct tracer *tracer = plan->tracer;
-    for (uint32_t id = 1; id < tracer->ledger.count; id++)
-        sift(plan, &tracer->ledger.tallies[id], idle_ref(0, id));
+    const struct ledger *ledger = &tracer->ledger;
+    for (uint32_t id = 1; id < ledger->count; id++)
+        sift(plan, ledger->tallies[id].node, ledger_is_idle(ledger, id), ledger_total(ledger, id).bytes,
+             idle_ref(0, id));
     for (uint32_t i = 0; i < SHARDS; i++) {
         const struct shard *shard = &tracer->side.shards[i];
-        for (uint32_t id = 1; id < shard->count; id++)
-            sift(plan, &shard_tally(shard, id)->tally, idle_ref(i + 1, id));
+        for (uint32_t id = 1; id < shard->count; id++) {
+            const struct side_tally *t = shard_tally(shard, id);
+            sift(plan, t->node, side_tally_is_idle(t, ledger->epoch), t->total.bytes, idle_ref(i + 1, id));
+        }
     }
     need(plan, tracer->unknown_node);
     need(plan, tracer->forgotten_node);
@@ -210,7 +213,7 @@ static uint32_t renumber_ledger(const struct plan *plan) {
             heir = id;
             node = plan->forgotten;
         }
-        tally->node = node;
+        tally_set_node(tally, node);
         tallies[node] = id;
     }
     return gone;

@@ -233,11 +233,6 @@ static status freeze_side(const struct side *side, const struct side_paths *path
 
 /* --- tallies ------------------------------------------------------------------------------------------------------- */
 
-/* What a view shows of a tally. */
-static pair shown(const struct tracer *tracer, enum view view, const struct tally *tally) {
-    return view == VIEW_TOTAL ? tally->total : tally_at_peak(&tracer->ledger, tally);
-}
-
 static status add_sum(struct snapshot *snapshot, uint32_t domain, uint32_t node, pair sum) {
     return sum.blocks == 0 ? STATUS_OK : add_row(snapshot, domain, node, sum.bytes, sum.blocks);
 }
@@ -246,19 +241,19 @@ static void add_shard(const struct tracer *tracer, enum view view, const struct 
                       uint32_t number) {
     const struct shard *shard = &tracer->side.shards[number];
     for (uint32_t id = 1; id < shard->count; id++) {
-        pair more = shown(tracer, view, &shard_tally(shard, id)->tally);
-        struct side_path *path = side_path(paths, side_path_number(paths, number, id));
-        path->sum.bytes += more.bytes;
-        path->sum.blocks += more.blocks;
+        const struct side_tally *t = shard_tally(shard, id);
+        pair_join(&side_path(paths, side_path_number(paths, number, id))->sum,
+                  view == VIEW_TOTAL ? t->total : side_tally_at_peak(t, tracer->ledger.epoch));
     }
 }
 
 static status freeze_tallies(struct tracer *tracer, const struct side_paths *paths,
                              struct snapshot *snapshot) {
+    const struct ledger *ledger = &tracer->ledger;
     status result = STATUS_OK;
-    for (uint32_t id = 1; id < tracer->ledger.count && result == STATUS_OK; id++) {
-        const struct tally *tally = &tracer->ledger.tallies[id];
-        result = add_sum(snapshot, DOMAIN_PYTHON, tally->node, shown(tracer, snapshot->view, tally));
+    for (uint32_t id = 1; id < ledger->count && result == STATUS_OK; id++) {
+        pair sum = snapshot->view == VIEW_TOTAL ? ledger_total(ledger, id) : ledger_at_peak(ledger, id);
+        result = add_sum(snapshot, DOMAIN_PYTHON, ledger->tallies[id].node, sum);
     }
     for (uint32_t i = 0; i < SHARDS; i++)
         add_shard(tracer, snapshot->view, paths, i);

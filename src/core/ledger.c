@@ -1,14 +1,27 @@
-/* ledger: memory for the tallies of ledger.h. The main interpreter's GIL protects it. */
+/* ledger: memory for the tallies of ledger.h, what spills of them, and the ways that are rarely taken. The main
+ * interpreter's GIL protects it. */
 #include "ledger.h"
 #include "bigmap.h" /* TALLY_MASK: what a record can name */
+#include "platform.h"
 
 #include <string.h>
 
+static struct spill *spill_of(const struct ledger *ledger, uint32_t id) {
+    return (struct spill *)ledger->spills.base + id;
+}
+
+/* --- memory -------------------------------------------------------------------------------------------------------- */
+
 status ledger_init(struct ledger *ledger, struct vmem *account) {
     memset(ledger, 0, sizeof *ledger);
-    size_t most = ((size_t)TALLY_MASK + 1) * sizeof(struct tally);
-    if (region_init(&ledger->region, account, most) != STATUS_OK)
-        return STATUS_NOMEM;
+    const size_t most = (size_t)TALLY_MASK + 1;
+    status result = region_init(&ledger->region, account, most * sizeof(struct tally));
+    if (result == STATUS_OK)
+        result = region_init(&ledger->spills, &ledger->untouched, most * sizeof(struct spill));
+    if (result != STATUS_OK) {
+        ledger_fini(ledger);
+        return result;
+    }
     ledger->tallies = (struct tally *)ledger->region.base;
     ledger->epoch = 1;
     ledger->count = 1;
@@ -16,6 +29,9 @@ status ledger_init(struct ledger *ledger, struct vmem *account) {
 }
 
 void ledger_fini(struct ledger *ledger) {
+    if (ledger->touched != 0)
+        vmem_uncount(ledger->region.account, ledger->touched);
+    region_fini(&ledger->spills);
     region_fini(&ledger->region);
     memset(ledger, 0, sizeof *ledger);
 }
@@ -24,12 +40,15 @@ void ledger_fini(struct ledger *ledger) {
 static status take_id(struct ledger *ledger, uint32_t *id) {
     if (ledger->free != 0) {
         *id = ledger->free;
-        ledger->free = ledger->tallies[*id].next_free;
+        ledger->free = ledger->tallies[*id].epoch;
         return STATUS_OK;
     }
     if (ledger->count > TALLY_MASK)
         return STATUS_FULL;
-    status result = region_grow(&ledger->region, ((size_t)ledger->count + 1) * sizeof(struct tally));
+    const size_t count = (size_t)ledger->count + 1;
+    status result = region_grow(&ledger->region, count * sizeof(struct tally));
+    if (result == STATUS_OK)
+        result = region_grow(&ledger->spills, count * sizeof(struct spill));
     if (result == STATUS_OK)
         *id = ledger->count++;
     return result;
@@ -41,16 +60,168 @@ status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id) {
     if (result != STATUS_OK)
         return result;
     struct tally *tally = &ledger->tallies[taken];
-    tally->node = node;
-    tally->epoch = ledger->epoch; /* at the peak it held nothing */
+    tally_set_node(tally, node);
+    tally->epoch = ledger->epoch & EPOCH_MASK; /* at the peak it held nothing */
     *id = taken;
     return STATUS_OK;
 }
 
+/* --- numbers ------------------------------------------------------------------------------------------------------- */
+
+static pair join(pair a, pair b) { return (pair){a.bytes + b.bytes, a.blocks + b.blocks}; }
+
+pair ledger_total(const struct ledger *ledger, uint32_t id) {
+    const struct tally *tally = &ledger->tallies[id];
+    pair low = word_pair(tally->total);
+    return tally->has_spilled ? join(low, spill_of(ledger, id)->total) : low;
+}
+
+static pair freed_of(const struct ledger *ledger, uint32_t id) {
+    const struct tally *tally = &ledger->tallies[id];
+    pair low = word_pair(tally->freed);
+    return tally->has_spilled ? join(low, spill_of(ledger, id)->freed) : low;
+}
+
+pair ledger_live(const struct ledger *ledger, uint32_t id) {
+    pair total = ledger_total(ledger, id), freed = freed_of(ledger, id);
+    return (pair){total.bytes - freed.bytes, total.blocks - freed.blocks};
+}
+
+pair ledger_at_peak(const struct ledger *ledger, uint32_t id) {
+    const struct tally *tally = &ledger->tallies[id];
+    if (tally->epoch != (ledger->epoch & EPOCH_MASK))
+        return ledger_live(ledger, id);
+    return tally->has_spilled ? spill_of(ledger, id)->peak : word_pair(tally->peak);
+}
+
+bool ledger_is_idle(const struct ledger *ledger, uint32_t id) {
+    return ledger_live(ledger, id).blocks == 0 && ledger_at_peak(ledger, id).blocks == 0;
+}
+
+/* --- spills -------------------------------------------------------------------------------------------------------- */
+
+static bool page_is_touched(const struct ledger *ledger, uint32_t id) {
+    const uint32_t per_page = (uint32_t)(platform_page_size() / sizeof(struct spill));
+    const uint32_t first = id / per_page * per_page;
+    for (uint32_t i = first; i < ledger->count && i - first < per_page; i++) {
+        if (ledger->tallies[i].has_spilled)
+            return true;
+    }
+    return false;
+}
+
+/* The spill of a tally; from now on it has one. */
+static struct spill *spill_to(struct ledger *ledger, uint32_t id) {
+    struct tally *tally = &ledger->tallies[id];
+    struct spill *spill = spill_of(ledger, id);
+    if (tally->has_spilled)
+        return spill;
+    if (!page_is_touched(ledger, id)) {
+        vmem_count(ledger->region.account, platform_page_size());
+        ledger->touched += platform_page_size();
+    }
+    tally->has_spilled = true;
+    spill->peak = word_pair(tally->peak);
+    tally->peak = 0;
+    return spill;
+}
+
+static void spill_word(uint64_t *word, pair *spill) {
+    *spill = join(*spill, word_pair(*word));
+    *word = 0;
+}
+
+out_of_line void ledger_spill_total(struct ledger *ledger, uint32_t id) {
+    spill_word(&ledger->tallies[id].total, &spill_to(ledger, id)->total);
+}
+
+out_of_line void ledger_spill_freed(struct ledger *ledger, uint32_t id) {
+    spill_word(&ledger->tallies[id].freed, &spill_to(ledger, id)->freed);
+}
+
+out_of_line void ledger_save_spilled(struct ledger *ledger, uint32_t id) {
+    ledger->tallies[id].peak = 0;
+    spill_of(ledger, id)->peak = ledger_live(ledger, id);
+}
+
+/* --- blocks of any size -------------------------------------------------------------------------------------------- */
+
+/* One block more; false, and nothing done, where the word is no place for so many bytes. */
+static bool word_add(uint64_t *word, uint64_t bytes) {
+    if (bytes >> (BLOCKS_SHIFT - 1) != 0)
+        return false;
+    *word += word_of_block(bytes);
+    return true;
+}
+
+static void gain_total(struct ledger *ledger, uint32_t id, uint64_t bytes) {
+    if (!word_add(&ledger->tallies[id].total, bytes))
+        pair_add(&spill_to(ledger, id)->total, bytes);
+    else if (word_must_spill(ledger->tallies[id].total))
+        ledger_spill_total(ledger, id);
+}
+
+void ledger_gain_big(struct ledger *ledger, uint32_t id, uint64_t bytes) {
+    ledger->current += (int64_t)bytes;
+    ledger_save(ledger, id);
+    gain_total(ledger, id, bytes);
+}
+
+void ledger_lose_big(struct ledger *ledger, uint32_t id, uint64_t bytes) {
+    ledger_note_peak(ledger);
+    ledger->current -= (int64_t)bytes;
+    ledger_save(ledger, id);
+    if (!word_add(&ledger->tallies[id].freed, bytes))
+        pair_add(&spill_to(ledger, id)->freed, bytes);
+    else if (word_must_spill(ledger->tallies[id].freed))
+        ledger_spill_freed(ledger, id);
+}
+
+/* What the word does not have is in the spill: there, modulo 2^64, anything can be taken away. */
+out_of_line void ledger_take_total(struct ledger *ledger, uint32_t id, uint64_t bytes) {
+    uint64_t *word = &ledger->tallies[id].total;
+    if (!word_has_block(*word, bytes))
+        pair_subtract(&spill_to(ledger, id)->total, bytes);
+    else if (word_must_spill(*word -= word_of_block(bytes)))
+        ledger_spill_total(ledger, id);
+}
+
+void ledger_move_big(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t bytes) {
+    ledger_note_peak(ledger);
+    ledger_save(ledger, from);
+    ledger_save(ledger, to);
+    ledger_take_total(ledger, from, bytes);
+    gain_total(ledger, to, bytes);
+}
+
+/* --- epochs and heirs ---------------------------------------------------------------------------------------------- */
+
+/* What the tallies know of the epochs begins anew. */
+static out_of_line void epochs_anew(struct ledger *ledger) {
+    for (uint32_t id = 1; id < ledger->count; id++) {
+        if (ledger->tallies[id].node != 0)
+            ledger->tallies[id].epoch = 0;
+    }
+    ledger->epoch++;
+}
+
+out_of_line void ledger_next_epoch(struct ledger *ledger) {
+    if ((++ledger->epoch & EPOCH_MASK) == 0)
+        epochs_anew(ledger);
+}
+
+/* What an idle tally has allocated becomes the heir's; what that holds, and held at the peak, stays. */
 void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir) {
     struct tally *tally = &ledger->tallies[id];
-    assert(id != heir && tally_live(tally).blocks == 0);
-    tally_bequeath(tally, &ledger->tallies[heir]);
-    *tally = (struct tally){.next_free = ledger->free};
+    assert(id != heir && ledger_live(ledger, id).blocks == 0);
+    pair history = ledger_total(ledger, id);
+    if (history.blocks != 0) {
+        struct spill *spill = spill_to(ledger, heir);
+        spill->total = join(spill->total, history);
+        spill->freed = join(spill->freed, history);
+    }
+    if (tally->has_spilled)
+        *spill_of(ledger, id) = (struct spill){.total = {0, 0}};
+    *tally = (struct tally){.epoch = ledger->free, .has_spilled = tally->has_spilled};
     ledger->free = id;
 }

@@ -1,6 +1,6 @@
 /* ledger: what each call path has allocated in all, holds now, and held at the peak: exact, online, without a log.
  *
- *   a tally, one cache line:  total {bytes, blocks} | freed {bytes, blocks} | peak {bytes, blocks} | epoch | node
+ *   a tally, half a cache line:  total {bytes, blocks} | freed {bytes, blocks} | peak {bytes, blocks} | epoch | node
  *   live = total - freed
  *
  * The peak. `current` is what is live in this ledger; `limit` is the value above which it makes a new peak. Each new
@@ -15,6 +15,13 @@
  * A move (a free-listed object re-used) takes the block with all its history from one tally to another: `total` stays
  * the sum of what was asked of the allocators.
  *
+ * Spills. Programs have tens of thousands of call paths, and few of them ever count far. So two numbers share a word,
+ * the blocks in the upper bits and the bytes below them, and one addition counts both. When the blocks reach the sign of
+ * the word, what it has is added to a pair in `spills`, memory that is mapped with the tallies, so that nothing can fail,
+ * and touched by those alone that need it; the word begins with nothing. Until then the bytes of small blocks are far from
+ * running over, and who counts big ones, or takes some away, looks at the bytes too (word_must_spill).
+ * A tally knows the low half of its epoch; when that runs over, all are marked as of none (0).
+ *
  * Owns its tallies (vmem); ids are 1, 2, ..., and used again when given back; tallies never move. Protected by the main interpreter's GIL.
  * Gain, loss and move: O(1), no failure. Adding a tally fails with NOMEM or FULL, unchanged.
  */
@@ -23,23 +30,33 @@
 
 #include "vmem.h"
 
+enum { BLOCKS_SHIFT = SIZED(40, 61) }; /* 2^23 blocks make a word spill, tiny ones 4 */
+#define EPOCH_MASK SIZED(UINT32_MAX, 15)
+
 struct tally {
-    pair total;
-    pair freed;
-    pair peak;
-    uint64_t epoch;
-    uint32_t node;
-    uint32_t next_free; /* of an id that is free */
+    uint64_t total, freed, peak; /* each blocks << BLOCKS_SHIFT | bytes */
+    uint32_t epoch;              /* of a free id: the next one, 0 ends the list */
+    uint32_t node : 31;          /* 0: the id is free; all of its numbers are 0 */
+    uint32_t has_spilled : 1;    /* for good, also of a free id */
+};
+
+/* To be added to the words; where there is a spill, the peak is here alone. */
+struct spill {
+    pair total, freed, peak;
+    uint64_t reserved[2]; /* so that a page holds whole ones */
 };
 
 struct ledger {
     struct tally *tallies; /* region.base */
     int64_t current;       /* bytes */
     int64_t limit;         /* bytes */
-    uint64_t epoch;        /* 1, 2, ...: 64 bits do not wrap */
+    uint64_t epoch;        /* 1, 2, ...: 64 bits do not wrap; tallies know it & EPOCH_MASK, which is never 0 */
     uint32_t count;        /* ids below it are in use or free; id 0 is none */
-    uint32_t free; /* the first free id, 0: none; the others hang on it. All of their counters are 0 */
+    uint32_t free;         /* the first free id, 0: none; the others hang on it */
     struct region region;
+    struct region spills;  /* struct spill, by id */
+    struct vmem untouched; /* the account of `spills` */
+    size_t touched;        /* bytes of these, in whole pages: they count in the account of the rest */
 };
 
 nodiscard status ledger_init(struct ledger *ledger, struct vmem *account);
@@ -49,6 +66,89 @@ nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id);
 /* Gives back the id of an idle tally; its history becomes `heir`'s. */
 void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir);
 
+static inline void tally_set_node(struct tally *tally, uint32_t node) { tally->node = node & INT32_MAX; }
+
+void ledger_next_epoch(struct ledger *ledger);
+
+/* All that a tally counts. */
+pair ledger_total(const struct ledger *ledger, uint32_t id);
+pair ledger_live(const struct ledger *ledger, uint32_t id);
+/* What it held at the peak, given that ledger_note_peak was just called. */
+pair ledger_at_peak(const struct ledger *ledger, uint32_t id);
+/* Nothing live, and nothing at the peak, given the same: what it has left is history. */
+bool ledger_is_idle(const struct ledger *ledger, uint32_t id);
+
+/* The rare ways, as are those for blocks of any size. */
+void ledger_spill_total(struct ledger *ledger, uint32_t id);
+void ledger_spill_freed(struct ledger *ledger, uint32_t id);
+void ledger_save_spilled(struct ledger *ledger, uint32_t id);
+void ledger_take_total(struct ledger *ledger, uint32_t id, uint64_t bytes);
+void ledger_gain_big(struct ledger *ledger, uint32_t id, uint64_t bytes);
+void ledger_lose_big(struct ledger *ledger, uint32_t id, uint64_t bytes);
+void ledger_move_big(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t bytes);
+
+/* One block of less than 2^(BLOCKS_SHIFT - 1) bytes. */
+hot_inline uint64_t word_of_block(uint64_t bytes) { return (UINT64_C(1) << BLOCKS_SHIFT) + bytes; }
+hot_inline pair word_pair(uint64_t word) {
+    return (pair){word & ((UINT64_C(1) << BLOCKS_SHIFT) - 1), word >> BLOCKS_SHIFT};
+}
+hot_inline bool word_is_full(uint64_t word) { return (int64_t)word < 0; }
+hot_inline bool word_must_spill(uint64_t word) {
+    return word_is_full(word) || word_pair(word).bytes >> (BLOCKS_SHIFT - 1) != 0;
+}
+hot_inline bool word_has_block(uint64_t word, uint64_t bytes) {
+    return word_pair(word).bytes >= bytes && word_pair(word).blocks != 0;
+}
+
+/* Before a tally changes: keep what it held at the peak. */
+hot_inline void ledger_save(struct ledger *ledger, uint32_t id) {
+    struct tally *tally = &ledger->tallies[id];
+    if (likely(tally->epoch == (ledger->epoch & EPOCH_MASK)))
+        return;
+    tally->epoch = ledger->epoch & EPOCH_MASK;
+    tally->peak = tally->total - tally->freed;
+    if (unlikely(tally->has_spilled))
+        ledger_save_spilled(ledger, id);
+}
+
+/* Before anything is lost: was the present value a new peak? */
+hot_inline void ledger_note_peak(struct ledger *ledger) {
+    if (unlikely(ledger->current > ledger->limit)) {
+        ledger->limit = ledger->current;
+        ledger_next_epoch(ledger);
+    }
+}
+
+/* A block of 1 to 512 bytes. */
+hot_inline void ledger_gain(struct ledger *ledger, uint32_t id, uint32_t bytes) {
+    ledger->current += bytes;
+    ledger_save(ledger, id);
+    if (unlikely(word_is_full(ledger->tallies[id].total += word_of_block(bytes))))
+        ledger_spill_total(ledger, id);
+}
+
+hot_inline void ledger_lose(struct ledger *ledger, uint32_t id, uint32_t bytes) {
+    ledger_note_peak(ledger);
+    ledger->current -= bytes;
+    ledger_save(ledger, id);
+    if (unlikely(word_is_full(ledger->tallies[id].freed += word_of_block(bytes))))
+        ledger_spill_freed(ledger, id);
+}
+
+hot_inline void ledger_move(struct ledger *ledger, uint32_t from, uint32_t to, uint32_t bytes) {
+    struct tally *old = &ledger->tallies[from], *new = &ledger->tallies[to];
+    const uint64_t block = word_of_block(bytes);
+    ledger_note_peak(ledger);
+    ledger_save(ledger, from);
+    ledger_save(ledger, to);
+    if (likely(word_has_block(old->total, bytes) && !word_must_spill(old->total - block)))
+        old->total -= block;
+    else
+        ledger_take_total(ledger, from, bytes);
+    if (unlikely(word_is_full(new->total += block)))
+        ledger_spill_total(ledger, to);
+}
+
 hot_inline void pair_add(pair *counters, uint64_t bytes) {
     counters->bytes += bytes;
     counters->blocks++;
@@ -57,65 +157,9 @@ hot_inline void pair_subtract(pair *counters, uint64_t bytes) {
     counters->bytes -= bytes;
     counters->blocks--;
 }
-hot_inline pair tally_live(const struct tally *tally) {
-    return (pair){tally->total.bytes - tally->freed.bytes, tally->total.blocks - tally->freed.blocks};
-}
-
-/* Before a tally changes: keep what it held at the peak. */
-hot_inline void tally_save(const struct ledger *ledger, struct tally *tally) {
-    if (unlikely(tally->epoch != ledger->epoch)) {
-        tally->peak = tally_live(tally);
-        tally->epoch = ledger->epoch;
-    }
-}
-
-/* Before anything is lost: was the present value a new peak? */
-hot_inline void ledger_note_peak(struct ledger *ledger) {
-    if (unlikely(ledger->current > ledger->limit)) {
-        ledger->limit = ledger->current;
-        ledger->epoch++;
-    }
-}
-
-hot_inline void ledger_gain(struct ledger *ledger, uint32_t id, uint64_t bytes) {
-    struct tally *tally = &ledger->tallies[id];
-    ledger->current += (int64_t)bytes;
-    tally_save(ledger, tally);
-    pair_add(&tally->total, bytes);
-}
-
-hot_inline void ledger_lose(struct ledger *ledger, uint32_t id, uint64_t bytes) {
-    struct tally *tally = &ledger->tallies[id];
-    ledger_note_peak(ledger);
-    ledger->current -= (int64_t)bytes;
-    tally_save(ledger, tally);
-    pair_add(&tally->freed, bytes);
-}
-
-hot_inline void ledger_move(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t bytes) {
-    ledger_note_peak(ledger);
-    tally_save(ledger, &ledger->tallies[from]);
-    tally_save(ledger, &ledger->tallies[to]);
-    pair_subtract(&ledger->tallies[from].total, bytes);
-    pair_add(&ledger->tallies[to].total, bytes);
-}
-
-/* What the tally held at the peak, given that ledger_note_peak was just called. */
-hot_inline pair tally_at_peak(const struct ledger *ledger, const struct tally *tally) {
-    return tally->epoch == ledger->epoch ? tally->peak : tally_live(tally);
-}
-
-/* Nothing live, and nothing at the peak, given the same: what it has left is history. */
-static inline bool tally_is_idle(const struct ledger *ledger, const struct tally *tally) {
-    return tally_live(tally).blocks == 0 && tally_at_peak(ledger, tally).blocks == 0;
-}
-
-/* What an idle tally has allocated becomes the heir's; what that holds, and held at the peak, stays. */
-static inline void tally_bequeath(struct tally *tally, struct tally *heir) {
-    heir->total.bytes += tally->total.bytes;
-    heir->total.blocks += tally->total.blocks;
-    heir->freed.bytes += tally->freed.bytes;
-    heir->freed.blocks += tally->freed.blocks;
+static inline void pair_join(pair *counters, pair more) {
+    counters->bytes += more.bytes;
+    counters->blocks += more.blocks;
 }
 
 #endif

@@ -79,7 +79,7 @@ static status read_side_locked(struct reading *reading) {
         const struct shard *shard = side_shard(side, block->address);
         const struct big *entry = shard_find(shard, block->domain, block->address);
         if (entry != NULL)
-            result = read_block(reading, block->domain, shard_tally(shard, big_tally(entry))->tally.node,
+            result = read_block(reading, block->domain, shard_tally(shard, big_tally(entry))->node,
                                 big_size(&shard->blocks, entry));
         id = block->older;
     }

@@ -5,7 +5,7 @@
 
 static uint64_t hash_of(const void *owner, uint32_t id) {
     const struct side_tally *t = shard_tally(owner, id);
-    return shard_hash(t->domain, t->tally.node);
+    return shard_hash(t->domain, t->node);
 }
 
 out_of_line status shard_begin(struct shard *shard, struct vmem *account) {
@@ -55,8 +55,8 @@ out_of_line status shard_new_tally(struct shard *shard, uint32_t domain, uint32_
     if (result != STATUS_OK)
         return result;
     struct side_tally *fresh = shard_tally(shard, *id);
-    fresh->tally.node = node;
-    fresh->tally.epoch = epoch; /* at every peak so far it held nothing */
+    fresh->node = node;
+    fresh->epoch = epoch; /* at every peak so far it held nothing */
     fresh->domain = domain;
     idtable_put(&shard->index, shard_slot(shard, domain, node), *id);
     return STATUS_OK;
@@ -66,7 +66,7 @@ out_of_line status shard_new_tally(struct shard *shard, uint32_t domain, uint32_
 
 static void index_anew(struct shard *shard, uint32_t id) {
     const struct side_tally *t = shard_tally(shard, id);
-    idtable_put(&shard->index, shard_slot(shard, t->domain, t->tally.node), id);
+    idtable_put(&shard->index, shard_slot(shard, t->domain, t->node), id);
 }
 
 /* The first of a domain whose node is gone becomes the heir, where the domain has none: so no memory is needed. */
@@ -74,11 +74,13 @@ static void bequeath(struct shard *shard, uint32_t id, uint32_t heir_node) {
     struct side_tally *t = shard_tally(shard, id);
     uint32_t heir = shard->index.slots[shard_slot(shard, t->domain, heir_node)];
     if (heir == 0) {
-        t->tally.node = heir_node;
+        t->node = heir_node;
         index_anew(shard, id);
         return;
     }
-    tally_bequeath(&t->tally, &shard_tally(shard, heir)->tally);
+    struct side_tally *to = shard_tally(shard, heir); /* what that holds, and held at the peak, stays */
+    pair_join(&to->total, t->total);
+    pair_join(&to->freed, t->freed);
     *t = (struct side_tally){.next_free = shard->free};
     shard->free = id;
     shard->free_count++;
@@ -91,10 +93,10 @@ uint32_t shard_renumber(struct shard *shard, const uint32_t *nodes, uint32_t hei
     idtable_clear(&shard->index);
     for (uint32_t id = 1; id < shard->count; id++) {
         struct side_tally *t = shard_tally(shard, id);
-        if (t->tally.node == 0)
+        if (t->node == 0)
             continue; /* free */
-        t->tally.node = nodes[t->tally.node];
-        if (t->tally.node != 0) {
+        t->node = nodes[t->node];
+        if (t->node != 0) {
             index_anew(shard, id);
         } else {
             t->next_free = gone;
@@ -113,7 +115,7 @@ bool shard_check(const struct shard *shard, int64_t *live) {
     if (shard->count == 0)
         return shard->blocks.count == 0;
     for (uint32_t id = 1; id < shard->count; id++) {
-        pair counters = tally_live(&shard_tally(shard, id)->tally);
+        pair counters = side_tally_live(shard_tally(shard, id));
         *live += (int64_t)counters.bytes;
         blocks += counters.blocks;
     }

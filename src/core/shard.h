@@ -5,6 +5,8 @@
  *      common lock:   [shard] [shard]       [shard]       in: the side's lock protects it
  *      own locks:                     [shard]             out: its own does; it may gain `room` bytes (side.h)
  *
+ * Its tallies are as the ledger's, with the counters of a window (side.h).
+ *
  * Owns its tallies, records and index (vmem), made when its first block comes. `out`, `room` are written with the side's
  * lock, and with the shard's own as well where the shard comes in; `out` is released when it goes out and acquired by who
  * finds it so, who then takes the shard's lock and looks again. Find, tally: O(1) expected.
@@ -22,15 +24,18 @@
 enum { SHARD_BITS = SIZED(5, 2), SHARDS = 1 << SHARD_BITS, STRETCH_BITS = SIZED(26, 6) };
 
 struct side_tally {
-    struct tally tally; /* epoch: the ledger's */
+    pair total;
+    pair freed;
+    pair peak;
+    uint64_t epoch;     /* the ledger's */
     pair start;         /* live counters when the window opened; valid if `window` is the present one */
     pair window_peak;   /* live counters at the window's peak; valid if `window_epoch` is the present one */
     uint64_t window;
     uint64_t window_epoch;
+    uint32_t node; /* 0: the id is free */
     uint32_t domain;
     uint32_t next_touched; /* in this window; 0 ends the list */
     uint32_t next_free;    /* of an id that is free; 0 ends the list */
-    uint32_t reserved;
 };
 
 struct shard {
@@ -67,6 +72,24 @@ static inline struct side_tally *shard_tally(const struct shard *shard, uint32_t
     return (struct side_tally *)shard->tallies.base + id;
 }
 
+hot_inline pair side_tally_live(const struct side_tally *tally) {
+    return (pair){tally->total.bytes - tally->freed.bytes, tally->total.blocks - tally->freed.blocks};
+}
+
+/* As ledger_save, ledger_at_peak, ledger_is_idle. */
+hot_inline void side_tally_save(struct side_tally *tally, uint64_t epoch) {
+    if (tally->epoch == epoch)
+        return;
+    tally->peak = side_tally_live(tally);
+    tally->epoch = epoch;
+}
+static inline pair side_tally_at_peak(const struct side_tally *tally, uint64_t epoch) {
+    return tally->epoch == epoch ? tally->peak : side_tally_live(tally);
+}
+static inline bool side_tally_is_idle(const struct side_tally *tally, uint64_t epoch) {
+    return side_tally_live(tally).blocks == 0 && side_tally_at_peak(tally, epoch).blocks == 0;
+}
+
 /* The entry of an address in a domain, or NULL. */
 static inline struct big *shard_find(const struct shard *shard, uint32_t domain, uintptr_t address) {
     if (unlikely(shard->count == 0))
@@ -88,7 +111,7 @@ static inline size_t shard_slot(const struct shard *shard, uint32_t domain, uint
     size_t slot = idtable_first(index, shard_hash(domain, node));
     for (uint32_t found; (found = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
         const struct side_tally *known = shard_tally(shard, found);
-        if (known->domain == domain && known->tally.node == node)
+        if (known->domain == domain && known->node == node)
             break;
     }
     return slot;

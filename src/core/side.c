@@ -111,19 +111,19 @@ static void touch(const struct side *side, struct shard *shard, uint32_t id) {
     struct side_tally *t = shard_tally(shard, id);
     if (t->window != side->window) {
         t->window = side->window;
-        t->start = tally_live(&t->tally);
+        t->start = side_tally_live(t);
         t->next_touched = shard->touched;
         shard->touched = id;
     }
     if (t->window_epoch != side->window_epoch) {
         t->window_epoch = side->window_epoch;
-        t->window_peak = tally_live(&t->tally);
+        t->window_peak = side_tally_live(t);
     }
 }
 
 static void before_change(struct side *side, struct ledger *ledger, struct shard *shard, uint32_t id) {
     if (ledger != NULL) {
-        tally_save(ledger, &shard_tally(shard, id)->tally);
+        side_tally_save(shard_tally(shard, id), ledger->epoch);
         return;
     }
     touch(side, shard, id);
@@ -173,14 +173,14 @@ static void hold(struct side *side, struct ledger *ledger, struct shard *shard, 
 static void gain(struct side *side, struct ledger *ledger, struct shard *shard, uint32_t id, uint64_t bytes) {
     before_change(side, ledger, shard, id);
     hold(side, ledger, shard, (int64_t)bytes);
-    pair_add(&shard_tally(shard, id)->tally.total, bytes);
+    pair_add(&shard_tally(shard, id)->total, bytes);
 }
 
 static void lose(struct side *side, struct ledger *ledger, struct shard *shard, uint32_t id, uint64_t bytes) {
     note_peak(side, ledger, shard);
     before_change(side, ledger, shard, id);
     hold(side, ledger, shard, -(int64_t)bytes);
-    pair_add(&shard_tally(shard, id)->tally.freed, bytes);
+    pair_add(&shard_tally(shard, id)->freed, bytes);
 }
 
 /* --- blocks --------------------------------------------------------------------------------------------------- */
@@ -259,8 +259,8 @@ status side_move_locked(struct side *side, struct ledger *ledger, uint32_t domai
     note_peak(side, ledger, shard);
     before_change(side, ledger, shard, from);
     before_change(side, ledger, shard, to);
-    pair_subtract(&shard_tally(shard, from)->tally.total, size);
-    pair_add(&shard_tally(shard, to)->tally.total, size);
+    pair_subtract(&shard_tally(shard, from)->total, size);
+    pair_add(&shard_tally(shard, to)->total, size);
     big_set_tally(entry, to);
     return STATUS_OK;
 }
@@ -274,11 +274,11 @@ static void settle_shard(const struct side *side, struct shard *shard, const str
         struct side_tally *t = shard_tally(shard, id);
         if (new_peak) {
             bool saved = !still_at_top && t->window_epoch == side->window_epoch;
-            t->tally.peak = saved ? t->window_peak : tally_live(&t->tally);
-        } else if (t->tally.epoch != ledger->epoch) {
-            t->tally.peak = t->start;
+            t->peak = saved ? t->window_peak : side_tally_live(t);
+        } else if (t->epoch != ledger->epoch) {
+            t->peak = t->start;
         }
-        t->tally.epoch = ledger->epoch;
+        t->epoch = ledger->epoch;
     }
     shard->touched = 0;
 }
@@ -295,7 +295,7 @@ void side_settle_locked(struct side *side, struct ledger *ledger) {
     bool new_peak = ledger->current + top > peak;
     if (new_peak) {
         peak = ledger->current + top;
-        ledger->epoch++;
+        ledger_next_epoch(ledger);
     }
     for (; side->touched != 0; side->touched &= side->touched - 1)
         settle_shard(side, &side->shards[__builtin_ctzll(side->touched)], ledger, new_peak, still_at_top);

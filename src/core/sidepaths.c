@@ -34,8 +34,8 @@ static status add_shard(struct side_paths *paths, const struct shard *shard, siz
     status result = STATUS_OK;
     for (uint32_t id = 1; id < shard->count && result == STATUS_OK; id++) {
         const struct side_tally *t = shard_tally(shard, id);
-        if (t->tally.node != 0) /* else a free id */
-            result = number_of(paths, t->domain, t->tally.node, &numbers[id]);
+        if (t->node != 0) /* else a free id */
+            result = number_of(paths, t->domain, t->node, &numbers[id]);
     }
     return result;
 }

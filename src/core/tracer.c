@@ -167,7 +167,7 @@ static void end_big(struct tracer *tracer, uintptr_t address, struct big *entry)
         tracer->generation++;
     }
     if (big_tally(entry) != 0)
-        ledger_lose(&tracer->ledger, big_tally(entry), big_size(&tracer->big, entry));
+        ledger_lose_big(&tracer->ledger, big_tally(entry), big_size(&tracer->big, entry));
     bigmap_remove(&tracer->big, entry);
 }
 
@@ -204,7 +204,7 @@ static void put_block(struct tracer *tracer, uintptr_t address, size_t size, uin
         tracer_count_lost(tracer);
         return;
     }
-    ledger_gain(&tracer->ledger, tally, size);
+    ledger_gain_big(&tracer->ledger, tally, size);
     if (slot != NULL)
         *slot = slot_make(tally, (uint32_t)-size & 15);
     else
@@ -230,7 +230,7 @@ out_of_line bool tracer_move_slow(struct tracer *tracer, uintptr_t address, uint
     if (entry == NULL || big_tally(entry) == 0)
         return false;
     if (big_tally(entry) != tally) {
-        ledger_move(&tracer->ledger, big_tally(entry), tally, big_size(&tracer->big, entry));
+        ledger_move_big(&tracer->ledger, big_tally(entry), tally, big_size(&tracer->big, entry));
         big_set_tally(entry, tally);
     }
     return true;
@@ -406,7 +406,7 @@ void tracer_reset_peak(struct tracer *tracer) {
     lock_acquire(&tracer->side.lock);
     tracer_settle_locked(tracer);
     tracer->ledger.limit = tracer->ledger.current;
-    tracer->ledger.epoch++;
+    ledger_next_epoch(&tracer->ledger);
     lock_release(&tracer->side.lock);
 }
 
@@ -439,7 +439,7 @@ bool tracer_check(const struct tracer *tracer) {
         }
     }
     for (uint32_t id = 1; id < tracer->ledger.count; id++) {
-        pair live = tally_live(&tracer->ledger.tallies[id]);
+        pair live = ledger_live(&tracer->ledger, id);
         counters.bytes += (int64_t)live.bytes;
         counters.blocks += live.blocks;
     }

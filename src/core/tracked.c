@@ -110,7 +110,7 @@ static bool find_locked(struct tracer *tracer, bool joint, uint32_t domain, uint
         return false;
     const struct shard *shard = side_shard(&tracer->side, address);
     found->size = big_size(&shard->blocks, entry);
-    found->node = shard_tally(shard, big_tally(entry))->tally.node;
+    found->node = shard_tally(shard, big_tally(entry))->node;
     return true;
 }
 

@@ -40,15 +40,26 @@ static uint32_t tally_of(struct world *world, uint32_t who) {
     return world->ids[who];
 }
 
+/* As blocks in slots are: the way that is inlined. */
+static bool is_small(struct world *world, uint64_t bytes) {
+    return bytes - 1 < 512 && support_below(&world->random, 4) != 0;
+}
+
 static void gain(struct world *world, uint32_t who, uint64_t bytes) {
-    ledger_gain(&world->ledger, tally_of(world, who), bytes);
+    if (is_small(world, bytes))
+        ledger_gain(&world->ledger, tally_of(world, who), (uint32_t)bytes);
+    else
+        ledger_gain_big(&world->ledger, tally_of(world, who), bytes);
     peak_add(&world->log, PEAK_GAIN, who, 0, bytes);
     world->blocks[world->block_count++] = (struct block){who, bytes};
 }
 
 static void lose(struct world *world, uint32_t i) {
     struct block block = world->blocks[i];
-    ledger_lose(&world->ledger, world->ids[block.who], block.bytes);
+    if (is_small(world, block.bytes))
+        ledger_lose(&world->ledger, world->ids[block.who], (uint32_t)block.bytes);
+    else
+        ledger_lose_big(&world->ledger, world->ids[block.who], block.bytes);
     peak_add(&world->log, PEAK_LOSE, block.who, 0, block.bytes);
     world->blocks[i] = world->blocks[--world->block_count];
 }
@@ -57,7 +68,10 @@ static void move(struct world *world, uint32_t i, uint32_t to) {
     struct block *block = &world->blocks[i];
     if (block->who == to)
         return;
-    ledger_move(&world->ledger, world->ids[block->who], tally_of(world, to), block->bytes);
+    if (is_small(world, block->bytes))
+        ledger_move(&world->ledger, world->ids[block->who], tally_of(world, to), (uint32_t)block->bytes);
+    else
+        ledger_move_big(&world->ledger, world->ids[block->who], tally_of(world, to), block->bytes);
     peak_add(&world->log, PEAK_MOVE, block->who, to, block->bytes);
     block->who = to;
 }
@@ -65,7 +79,7 @@ static void move(struct world *world, uint32_t i, uint32_t to) {
 /* As tracer_reset_peak does it. */
 static void reset(struct world *world) {
     world->ledger.limit = world->ledger.current;
-    world->ledger.epoch++;
+    ledger_next_epoch(&world->ledger);
     peak_add(&world->log, PEAK_RESET, 0, 0, 0);
 }
 
@@ -91,12 +105,12 @@ static void assert_as_log(struct world *world) {
     for (uint32_t who = 0; who < TALLIES; who++) {
         if (world->ids[who] == 0)
             continue;
-        const struct tally *tally = &ledger->tallies[world->ids[who]];
-        assert_int_equal(tally->node, who + 100);
-        assert_counters(tally_live(tally), result.live[who]);
-        assert_counters(tally->total, result.total[who]);
-        assert_counters(tally_at_peak(ledger, tally), result.at_peak[who]);
-        sum += (int64_t)tally_at_peak(ledger, tally).bytes;
+        uint32_t id = world->ids[who];
+        assert_int_equal(ledger->tallies[id].node, who + 100);
+        assert_counters(ledger_live(ledger, id), result.live[who]);
+        assert_counters(ledger_total(ledger, id), result.total[who]);
+        assert_counters(ledger_at_peak(ledger, id), result.at_peak[who]);
+        sum += (int64_t)ledger_at_peak(ledger, id).bytes;
     }
     assert_int_equal(sum, result.peak);
 }
@@ -141,7 +155,7 @@ static void counters_are_what_the_log_of_all_events_says(void **state) {
 }
 
 static pair at_peak(struct world *world, uint32_t who) {
-    return tally_at_peak(&world->ledger, &world->ledger.tallies[world->ids[who]]);
+    return ledger_at_peak(&world->ledger, world->ids[who]);
 }
 
 static void the_first_of_two_equal_peaks_counts(void **state) {
@@ -200,7 +214,7 @@ static void a_move_keeps_the_peak_with_the_old_owner(void **state) {
     assert_as_log(&world);
     assert_int_equal(at_peak(&world, 0).bytes, 100);
     assert_int_equal(at_peak(&world, 1).bytes, 0);
-    assert_int_equal(world.ledger.tallies[world.ids[0]].total.bytes, 0);
+    assert_int_equal(ledger_total(&world.ledger, world.ids[0]).bytes, 0);
     gain(&world, 2, 1); /* a new peak: now with the new one */
     assert_as_log(&world);
     assert_int_equal(at_peak(&world, 0).bytes, 0);
@@ -217,6 +231,162 @@ static void a_tally_made_after_the_peak_held_nothing_then(void **state) {
     gain(&world, 1, 60);
     assert_as_log(&world);
     assert_int_equal(at_peak(&world, 1).bytes, 0);
+    end(&world);
+}
+
+/* Its total and what was freed, as after `blocks` blocks of `bytes` bytes in all. */
+static void give_a_past(struct world *world, uint32_t who, uint64_t bytes, uint64_t blocks) {
+    struct tally *tally = &world->ledger.tallies[tally_of(world, who)];
+    tally->total = tally->freed = blocks << BLOCKS_SHIFT | bytes;
+}
+
+static void assert_pair(pair counters, uint64_t bytes, uint64_t blocks) {
+    assert_int_equal(counters.bytes, bytes);
+    assert_int_equal(counters.blocks, blocks);
+}
+
+/* A word that has so many of these spills. */
+#define FULL_BYTES (UINT64_C(1) << (BLOCKS_SHIFT - 1))
+#define FULL_BLOCKS (UINT64_C(1) << (63 - BLOCKS_SHIFT))
+
+static void a_word_with_many_blocks_spills(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    give_a_past(&world, 0, 500, FULL_BLOCKS - 2);
+    const uint32_t id = world.ids[0];
+    size_t before = vmem_bytes(&account);
+    ledger_gain(&world.ledger, id, 9);
+    assert_false(world.ledger.tallies[id].has_spilled);
+    ledger_gain(&world.ledger, id, 512);
+    assert_true(world.ledger.tallies[id].has_spilled);
+    assert_int_equal(vmem_bytes(&account), before + platform_page_size());
+    assert_pair(ledger_total(&world.ledger, id), 1021, FULL_BLOCKS);
+    assert_pair(ledger_live(&world.ledger, id), 521, 2);
+    ledger_lose(&world.ledger, id, 9);
+    assert_pair(ledger_at_peak(&world.ledger, id), 521, 2);
+    ledger_lose(&world.ledger, id, 512); /* what was freed spills too */
+    assert_int_equal(world.ledger.tallies[id].freed, 0);
+    assert_pair(ledger_live(&world.ledger, id), 0, 0);
+    assert_pair(ledger_at_peak(&world.ledger, id), 521, 2);
+    ledger_gain(&world.ledger, tally_of(&world, 1), 9);
+    give_a_past(&world, 1, 500, FULL_BLOCKS - 1);
+    ledger_gain(&world.ledger, world.ids[1], 1);
+    assert_true(world.ledger.tallies[world.ids[1]].has_spilled);
+    assert_int_equal(vmem_bytes(&account), before + platform_page_size()); /* neighbours share a page */
+    end(&world);
+}
+
+static void a_word_with_many_bytes_spills(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    const uint32_t id = tally_of(&world, 0);
+    give_a_past(&world, 0, FULL_BYTES - 10, 1);
+    ledger_gain_big(&world.ledger, id, 9);
+    assert_false(world.ledger.tallies[id].has_spilled);
+    ledger_gain_big(&world.ledger, id, 1000);
+    assert_true(world.ledger.tallies[id].has_spilled);
+    ledger_gain_big(&world.ledger, id, 5 * FULL_BYTES / 4 + 3); /* more than a word, live and at the peak */
+    ledger_lose_big(&world.ledger, id, 9);
+    ledger_lose_big(&world.ledger, id, 1000);
+    assert_pair(ledger_total(&world.ledger, id), 9 * FULL_BYTES / 4 + 1002, 4);
+    assert_pair(ledger_live(&world.ledger, id), 5 * FULL_BYTES / 4 + 3, 1);
+    assert_pair(ledger_at_peak(&world.ledger, id), 5 * FULL_BYTES / 4 + 1012, 3);
+    ledger_move_big(&world.ledger, id, tally_of(&world, 1), 5 * FULL_BYTES / 4 + 3);
+    assert_pair(ledger_live(&world.ledger, id), 0, 0);
+    assert_pair(ledger_live(&world.ledger, world.ids[1]), 5 * FULL_BYTES / 4 + 3, 1);
+    assert_pair(ledger_total(&world.ledger, id), FULL_BYTES + 999, 3);
+    end(&world);
+}
+
+static void a_peak_saved_before_the_spill_stays(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    gain(&world, 0, 100);
+    lose(&world, 0);
+    give_a_past(&world, 0, 100, FULL_BLOCKS - 1);
+    for (int i = 0; i < 2; i++) {
+        ledger_gain(&world.ledger, world.ids[0], 50);
+        ledger_lose(&world.ledger, world.ids[0], 50);
+    }
+    assert_true(world.ledger.tallies[world.ids[0]].has_spilled);
+    assert_pair(ledger_at_peak(&world.ledger, world.ids[0]), 100, 1);
+    assert_pair(ledger_live(&world.ledger, world.ids[0]), 0, 0);
+    end(&world);
+}
+
+static void a_move_takes_what_has_spilled(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    give_a_past(&world, 0, 500, FULL_BLOCKS - 1);
+    ledger_gain(&world.ledger, world.ids[0], 16); /* spills */
+    ledger_gain(&world.ledger, world.ids[0], 7);
+    for (int i = 0; i < 2; i++)
+        ledger_move(&world.ledger, world.ids[0], tally_of(&world, 1), i == 0 ? 16 : 7);
+    assert_pair(ledger_total(&world.ledger, world.ids[0]), 500, FULL_BLOCKS - 1);
+    assert_pair(ledger_live(&world.ledger, world.ids[0]), 0, 0);
+    assert_pair(ledger_total(&world.ledger, world.ids[1]), 23, 2);
+    end(&world);
+}
+
+/* Blocks that moves take away leave their place to bytes. */
+static void a_move_sees_to_it_that_the_bytes_do_not_run_over(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    const uint32_t id = tally_of(&world, 0);
+    give_a_past(&world, 0, FULL_BYTES - 10, 1);
+    ledger_gain(&world.ledger, id, 512);
+    ledger_move(&world.ledger, id, tally_of(&world, 1), 1);
+    assert_int_equal(world.ledger.tallies[id].total, 0);
+    assert_pair(ledger_total(&world.ledger, id), FULL_BYTES + 501, 1);
+    end(&world);
+}
+
+static void an_id_that_was_given_back_begins_with_nothing(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    const uint32_t id = tally_of(&world, 0), heir = tally_of(&world, 1);
+    ledger_gain_big(&world.ledger, id, 3 * FULL_BYTES);
+    ledger_lose_big(&world.ledger, id, 3 * FULL_BYTES);
+    ledger_gain(&world.ledger, heir, 7);
+    world.ledger.limit = INT64_MAX; /* the heir is to keep its own peak */
+    ledger_lose(&world.ledger, heir, 7);
+    pair peak = ledger_at_peak(&world.ledger, heir);
+    ledger_bequeath(&world.ledger, id, heir);
+    assert_pair(ledger_at_peak(&world.ledger, heir), peak.bytes, peak.blocks);
+    assert_pair(ledger_total(&world.ledger, heir), 3 * FULL_BYTES + 7, 2);
+    assert_pair(ledger_live(&world.ledger, heir), 0, 0);
+    uint32_t again;
+    assert_int_equal(ledger_add(&world.ledger, 3, &again), STATUS_OK);
+    assert_int_equal(again, id);
+    assert_pair(ledger_total(&world.ledger, again), 0, 0);
+    assert_pair(ledger_live(&world.ledger, again), 0, 0);
+    assert_pair(ledger_at_peak(&world.ledger, again), 0, 0);
+    end(&world);
+}
+
+static void a_peak_survives_that_the_epochs_begin_anew(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    gain(&world, 0, 100);
+    gain(&world, 1, 50);
+    lose(&world, 1); /* the tally of 1 has saved its peak in this epoch */
+    world.ledger.epoch |= EPOCH_MASK;
+    world.ledger.tallies[world.ids[1]].epoch = EPOCH_MASK;
+    assert_as_log(&world);
+    gain(&world, 2, 80); /* a new peak, in the first epoch after all */
+    lose(&world, 1);
+    assert_int_equal(world.ledger.epoch & EPOCH_MASK, 1);
+    assert_as_log(&world);
+    assert_int_equal(at_peak(&world, 0).bytes, 100);
+    assert_int_equal(at_peak(&world, 1).bytes, 0);
+    assert_int_equal(at_peak(&world, 2).bytes, 80);
     end(&world);
 }
 
@@ -240,14 +410,14 @@ static status add_many(void *context) {
         return result;
     uint32_t id, count = 0;
     for (uint32_t i = 0; i < 5000 && result == STATUS_OK; i++) {
-        if ((result = ledger_add(&ledger, i, &id)) == STATUS_OK) {
+        if ((result = ledger_add(&ledger, 1 + i, &id)) == STATUS_OK) {
             assert_int_equal(id, ++count);
-            ledger_gain(&ledger, id, i);
+            ledger_gain_big(&ledger, id, i);
         }
     }
     assert_int_equal(ledger.count, count + 1);
     for (id = 1; id <= count; id++)
-        assert_int_equal(tally_live(&ledger.tallies[id]).bytes, id - 1);
+        assert_int_equal(ledger_live(&ledger, id).bytes, id - 1);
     ledger_fini(&ledger);
     return result;
 }
@@ -265,6 +435,13 @@ int main(void) {
         cmocka_unit_test(a_reset_makes_the_present_the_peak),
         cmocka_unit_test(a_move_keeps_the_peak_with_the_old_owner),
         cmocka_unit_test(a_tally_made_after_the_peak_held_nothing_then),
+        cmocka_unit_test(a_word_with_many_blocks_spills),
+        cmocka_unit_test(a_word_with_many_bytes_spills),
+        cmocka_unit_test(a_peak_saved_before_the_spill_stays),
+        cmocka_unit_test(a_move_takes_what_has_spilled),
+        cmocka_unit_test(a_move_sees_to_it_that_the_bytes_do_not_run_over),
+        cmocka_unit_test(an_id_that_was_given_back_begins_with_nothing),
+        cmocka_unit_test(a_peak_survives_that_the_epochs_begin_anew),
         cmocka_unit_test(ids_beyond_28_bits_are_refused),
         cmocka_unit_test(every_request_may_fail),
     };

@@ -44,7 +44,7 @@ static void start(struct world *world, uint64_t seed) {
     assert_int_equal(ledger_init(&world->ledger, &account), STATUS_OK);
     side_init(&world->side, &account);
     for (uint32_t i = 0; i < MAIN; i++)
-        assert_int_equal(ledger_add(&world->ledger, i, &world->ids[i]), STATUS_OK);
+        assert_int_equal(ledger_add(&world->ledger, 1 + i, &world->ids[i]), STATUS_OK);
 }
 
 static void end(struct world *world) {
@@ -100,21 +100,21 @@ static void ended(struct world *world, uint32_t i) {
 
 static void main_gain(struct world *world, uint32_t who, uint64_t bytes) {
     settle(world);
-    ledger_gain(&world->ledger, world->ids[who], bytes);
+    ledger_gain_big(&world->ledger, world->ids[who], bytes);
     peak_add(&world->log, PEAK_GAIN, who, 0, bytes);
     world->blocks[world->count++] = (struct block){who, bytes, UINT32_MAX, 0};
 }
 
 static void main_lose(struct world *world, uint32_t i) {
     settle(world);
-    ledger_lose(&world->ledger, world->ids[world->blocks[i].who], world->blocks[i].bytes);
+    ledger_lose_big(&world->ledger, world->ids[world->blocks[i].who], world->blocks[i].bytes);
     ended(world, i);
 }
 
 static void main_move(struct world *world, uint32_t i, uint32_t to) {
     struct block *block = &world->blocks[i];
     settle(world);
-    ledger_move(&world->ledger, world->ids[block->who], world->ids[to], block->bytes);
+    ledger_move_big(&world->ledger, world->ids[block->who], world->ids[to], block->bytes);
     peak_add(&world->log, PEAK_MOVE, block->who, to, block->bytes);
     block->who = to;
 }
@@ -145,7 +145,7 @@ static void take_away(struct world *world, bool joint, uint32_t domain, uintptr_
     assert_int_equal(entry != NULL, known);
     if (known) {
         assert_int_equal(big_size(&shard->blocks, entry), world->blocks[i].bytes);
-        assert_int_equal(side_who(domain, shard_tally(shard, big_tally(entry))->tally.node),
+        assert_int_equal(side_who(domain, shard_tally(shard, big_tally(entry))->node),
                          world->blocks[i].who);
     }
     bool found = side_remove_locked(&world->side, joint ? &world->ledger : NULL, domain, address);
@@ -174,19 +174,18 @@ static void move(struct world *world, bool joint, uint32_t domain, uintptr_t add
 static void reset(struct world *world) {
     settle(world);
     world->ledger.limit = world->ledger.current;
-    world->ledger.epoch++;
+    ledger_next_epoch(&world->ledger);
     peak_add(&world->log, PEAK_RESET, 0, 0, 0);
 }
 
 /* --- comparison ---------------------------------------------------------------------------------------- */
 
-static void assert_counters(const struct world *world, const struct tally *tally,
-                            const struct peak_result *result, uint32_t who, int64_t *sum) {
-    pair live = tally_live(tally), peak = tally_at_peak(&world->ledger, tally);
+static void assert_counters(pair total, pair live, pair peak, const struct peak_result *result, uint32_t who,
+                            int64_t *sum) {
     assert_int_equal(live.bytes, result->live[who].bytes);
     assert_int_equal(live.blocks, result->live[who].blocks);
-    assert_int_equal(tally->total.bytes, result->total[who].bytes);
-    assert_int_equal(tally->total.blocks, result->total[who].blocks);
+    assert_int_equal(total.bytes, result->total[who].bytes);
+    assert_int_equal(total.blocks, result->total[who].blocks);
     assert_int_equal(peak.bytes, result->at_peak[who].bytes);
     assert_int_equal(peak.blocks, result->at_peak[who].blocks);
     *sum += (int64_t)peak.bytes;
@@ -195,23 +194,18 @@ static void assert_counters(const struct world *world, const struct tally *tally
 /* What all shards have of each call path, as one tally that has saved what it held at the peak. */
 static struct side_tally side_sums[PEAK_TALLIES];
 
-static void add_to(pair *sum, pair more) {
-    sum->bytes += more.bytes;
-    sum->blocks += more.blocks;
-}
-
 static void add_shards(const struct world *world) {
     memset(side_sums, 0, sizeof side_sums);
     for (uint32_t who = MAIN; who < MAIN + SIDE; who++)
-        side_sums[who].tally.epoch = world->ledger.epoch;
+        side_sums[who].epoch = world->ledger.epoch;
     for (uint32_t i = 0; i < SHARDS; i++) {
         const struct shard *shard = &world->side.shards[i];
         for (uint32_t id = 1; id < shard->count; id++) {
             const struct side_tally *t = shard_tally(shard, id);
-            struct tally *sum = &side_sums[side_who(t->domain, t->tally.node)].tally;
-            add_to(&sum->total, t->tally.total);
-            add_to(&sum->freed, t->tally.freed);
-            add_to(&sum->peak, tally_at_peak(&world->ledger, &t->tally));
+            struct side_tally *sum = &side_sums[side_who(t->domain, t->node)];
+            pair_join(&sum->total, t->total);
+            pair_join(&sum->freed, t->freed);
+            pair_join(&sum->peak, side_tally_at_peak(t, world->ledger.epoch));
         }
     }
 }
@@ -227,11 +221,16 @@ static void assert_as_log(struct world *world) {
     assert_int_equal(result.peak, peak_by_definition(&world->log));
     assert_int_equal(world->ledger.current + world->side.current, result.current);
     assert_int_equal(world->ledger.limit + world->side.current, result.peak);
-    for (uint32_t who = 0; who < MAIN; who++)
-        assert_counters(world, &world->ledger.tallies[world->ids[who]], &result, who, &sum);
+    for (uint32_t who = 0; who < MAIN; who++) {
+        uint32_t id = world->ids[who];
+        assert_counters(ledger_total(&world->ledger, id), ledger_live(&world->ledger, id),
+                        ledger_at_peak(&world->ledger, id), &result, who, &sum);
+    }
     add_shards(world);
-    for (uint32_t who = MAIN; who < MAIN + SIDE; who++)
-        assert_counters(world, &side_sums[who].tally, &result, who, &sum);
+    for (uint32_t who = MAIN; who < MAIN + SIDE; who++) {
+        const struct side_tally *t = &side_sums[who];
+        assert_counters(t->total, side_tally_live(t), t->peak, &result, who, &sum);
+    }
     assert_int_equal(sum, result.peak); /* so no tally is missing */
     for (uint32_t i = 0; i < world->count; i++) {
         const struct block *block = &world->blocks[i];
@@ -322,7 +321,7 @@ static int64_t peak_of(const struct world *world) { return world->ledger.limit +
 
 static uint64_t side_at_peak(const struct world *world, uint32_t domain, uint32_t node) {
     add_shards(world);
-    return side_sums[side_who(domain, node)].tally.peak.bytes;
+    return side_sums[side_who(domain, node)].peak.bytes;
 }
 
 static void a_peak_within_a_window_is_found_when_it_closes(void **state) {
