@@ -57,6 +57,20 @@ hot_inline bool tracer_put_kept(struct tracer *tracer, uint32_t *slot, size_t si
     return true;
 }
 
+/* These two where the tally is calm, the second also where this is no peak, and a kept block's slot is known: nothing is
+ * called. True: the tally must spill its total, or what was freed. */
+hot_inline bool tracer_put_calmly(struct tracer *tracer, struct round *top, size_t size, uint32_t tally) {
+    *top->slot = slot_make(tally, (uint32_t)-size & 15);
+    (void)magazine_take(&tracer->magazines, top, size);
+    return ledger_gain_calmly(&tracer->ledger, tally, (uint32_t)size);
+}
+
+hot_inline bool tracer_drop_calmly(struct tracer *tracer, const struct page *page, uint32_t *slot) {
+    uint32_t record = *slot;
+    *slot = 0;
+    return ledger_lose_calmly(&tracer->ledger, slot_tally(record), slot_size(page->stride, record));
+}
+
 /* The record where most small blocks are; NULL where only tracer_record and the slow ways can tell. */
 hot_inline uint32_t *tracer_record_near(const struct tracer *tracer, uintptr_t address,
                                         const struct page **page) {

@@ -119,19 +119,31 @@ hot_inline void ledger_note_peak(struct ledger *ledger) {
     }
 }
 
-/* A block of 1 to 512 bytes. */
-hot_inline void ledger_gain(struct ledger *ledger, uint32_t id, uint32_t bytes) {
+/* A calm tally has saved its peak, so that a gain only counts, and a loss too where this is no peak. Both of a block of 1
+ * to 512 bytes; true: the total, or what was freed, must spill now. */
+hot_inline bool ledger_is_calm(const struct ledger *ledger, uint32_t id) {
+    return ledger->tallies[id].epoch == (ledger->epoch & EPOCH_MASK);
+}
+hot_inline bool ledger_is_no_peak(const struct ledger *ledger) { return ledger->current <= ledger->limit; }
+nodiscard hot_inline bool ledger_gain_calmly(struct ledger *ledger, uint32_t id, uint32_t bytes) {
     ledger->current += bytes;
-    ledger_save(ledger, id);
-    if (unlikely(word_is_full(ledger->tallies[id].total += word_of_block(bytes))))
-        ledger_spill_total(ledger, id);
+    return word_is_full(ledger->tallies[id].total += word_of_block(bytes));
+}
+nodiscard hot_inline bool ledger_lose_calmly(struct ledger *ledger, uint32_t id, uint32_t bytes) {
+    ledger->current -= bytes;
+    return word_is_full(ledger->tallies[id].freed += word_of_block(bytes));
 }
 
+/* The same of any tally, all of it. */
+hot_inline void ledger_gain(struct ledger *ledger, uint32_t id, uint32_t bytes) {
+    ledger_save(ledger, id);
+    if (unlikely(ledger_gain_calmly(ledger, id, bytes)))
+        ledger_spill_total(ledger, id);
+}
 hot_inline void ledger_lose(struct ledger *ledger, uint32_t id, uint32_t bytes) {
     ledger_note_peak(ledger);
-    ledger->current -= bytes;
     ledger_save(ledger, id);
-    if (unlikely(word_is_full(ledger->tallies[id].freed += word_of_block(bytes))))
+    if (unlikely(ledger_lose_calmly(ledger, id, bytes)))
         ledger_spill_freed(ledger, id);
 }
 

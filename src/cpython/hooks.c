@@ -177,14 +177,18 @@ hot_inline void *put_kept(uintptr_t address, uint32_t *slot, size_t size, size_t
     return block;
 }
 
+static out_of_line void *put_kept_fully(struct round *top, size_t size, size_t announced, uint32_t tally) {
+    struct round kept = magazine_take(&the_tracer.magazines, top, size);
+    return put_kept(kept.block, kept.slot, size, announced, tally);
+}
+
 /* It stays kept while its call path is looked for. */
 static out_of_line void *put_kept_slow(struct round *top, size_t size, size_t announced) {
     uint32_t tally = capture_slow(threadstate_get());
-    struct round kept = magazine_take(&the_tracer.magazines, top, size);
     if (likely(tally != 0))
-        return put_kept(kept.block, kept.slot, size, announced, tally);
+        return put_kept_fully(top, size, announced, tally);
     tracer_count_lost(&the_tracer);
-    return (void *)kept.block;
+    return (void *)magazine_take(&the_tracer.magazines, top, size).block;
 }
 
 /* --- their end ------------------------------------------------------------------------------------------------------ */
@@ -207,6 +211,8 @@ static void remove_elsewhere(void *block, PyThreadState *thread) {
         remove_entered(block, thread);
 }
 
+/* --- a block of MEM or OBJ --------------------------------------------------------------------------------------------- */
+
 static out_of_line void *malloc_below(PyMemAllocatorEx *under, size_t size, size_t announced) {
     hooks_inside = true;
     void *block = under->malloc(under->ctx, size);
@@ -214,13 +220,15 @@ static out_of_line void *malloc_below(PyMemAllocatorEx *under, size_t size, size
     return likely(block != NULL) ? put(block, size, announced) : NULL;
 }
 
-/* The usual way is from kept block to record, without a call. `objects`: blocks of this domain are objects, of which the
- * reference tracer tells; if it has not told of the last one, somebody has taken its place. */
-hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t size) {
-    if (objects && unlikely(hooks_newest.size != 0))
-        look_again();
+static out_of_line void *spill_total(void *block, uint32_t tally) {
+    ledger_spill_total(&the_tracer.ledger, tally);
+    return block;
+}
+
+/* The usual way, from kept block to record, calls nothing and ends with a jump where another way must go on: so it saves
+ * few registers, which would be a fifth of its instructions. */
+hot_inline void *any_malloc(PyMemAllocatorEx *under, size_t size, size_t announced) {
     const void *fast = the_tracer.fast_thread;
-    size_t announced = objects ? size : 0;
     if (unlikely(threadstate_near() != fast))
         return malloc_below(under, size, announced);
     struct round *top = magazine_top(&the_tracer.magazines, size);
@@ -229,16 +237,43 @@ hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t siz
     uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
     if (unlikely(tally == 0))
         return put_kept_slow(top, size, announced);
-    struct round kept = magazine_take(&the_tracer.magazines, top, size);
-    return put_kept(kept.block, kept.slot, size, announced, tally);
+    if (unlikely(top->slot == NULL || !ledger_is_calm(&the_tracer.ledger, tally)))
+        return put_kept_fully(top, size, announced, tally);
+    void *block = (void *)top->block;
+    hooks_newest.address = top->block;
+    hooks_newest.size = announced;
+    if (unlikely(tracer_put_calmly(&the_tracer, top, size, tally)))
+        return spill_total(block, tally);
+    return block;
+}
+
+static out_of_line void *malloc_after_a_look(PyMemAllocatorEx *under, size_t size) {
+    look_again();
+    return any_malloc(under, size, size);
+}
+
+/* `objects`: blocks of this domain are objects, of which the reference tracer tells; if it has not told of the last one,
+ * somebody has taken its place. */
+hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t size) {
+    if (objects && unlikely(hooks_newest.size != 0))
+        return malloc_after_a_look(under, size);
+    return any_malloc(under, size, objects ? size : 0);
+}
+
+static bool has_kept(size_t size) {
+    return threadstate_near() == the_tracer.fast_thread && magazine_top(&the_tracer.magazines, size) != NULL;
 }
 
 hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t count, size_t size) {
+    size_t bytes;
+    bool fits = !__builtin_mul_overflow(count, size, &bytes);
+    size_t announced = objects ? bytes : 0;
+    if (likely(fits && has_kept(bytes)))
+        return memset(any_malloc(under, bytes, announced), 0, bytes);
     hooks_inside = true;
     void *block = under->calloc(under->ctx, count, size);
     hooks_inside = false;
-    size_t bytes = count * size; /* it fits: the allocator below has checked */
-    return likely(block != NULL) ? put(block, bytes, objects ? bytes : 0) : NULL;
+    return likely(block != NULL) ? put(block, bytes, announced) : NULL;
 }
 
 /* Has it a slot? What has none may be a block that pymalloc got from RAW, and stays one when it shrinks. */
@@ -350,7 +385,19 @@ static out_of_line void free_slow(PyMemAllocatorEx *under, void *block) {
     free_below(under, block);
 }
 
-/* The usual free is of a small block, for which no allocator below calls another one. */
+static out_of_line void free_fully(PyMemAllocatorEx *under, void *block, const struct page *page, uint32_t *slot) {
+    if (unlikely(!tracer_keep(&the_tracer, page, slot, (uintptr_t)block)))
+        free_unkept(under, block);
+}
+
+static out_of_line void free_spilling(PyMemAllocatorEx *under, void *block, const struct page *page,
+                                      uint32_t *slot, uint32_t tally) {
+    ledger_spill_freed(&the_tracer.ledger, tally);
+    if (!magazine_keep(&the_tracer.magazines, page->stride, (uintptr_t)block, slot))
+        free_unkept(under, block);
+}
+
+/* The usual free is of a small block, for which no allocator below calls another one. As above: no calls, only jumps. */
 hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
     const struct page *page = NULL;
     uint32_t *slot = NULL;
@@ -360,7 +407,12 @@ hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
         free_slow(under, block);
         return;
     }
-    if (unlikely(!tracer_keep(&the_tracer, page, slot, (uintptr_t)block)))
+    const uint32_t tally = slot_tally(*slot);
+    if (unlikely(!ledger_is_no_peak(&the_tracer.ledger) || !ledger_is_calm(&the_tracer.ledger, tally)))
+        free_fully(under, block, page, slot);
+    else if (unlikely(tracer_drop_calmly(&the_tracer, page, slot)))
+        free_spilling(under, block, page, slot, tally);
+    else if (unlikely(!magazine_keep(&the_tracer.magazines, page->stride, (uintptr_t)block, slot)))
         free_unkept(under, block);
 }
 
