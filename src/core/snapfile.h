@@ -105,6 +105,11 @@ nodiscard status snapfile_read_paths(const struct snapfile *file, struct callpat
 nodiscard status snapfile_read_view(const struct snapfile *file, struct callpaths *paths, enum view view,
                                     struct snapshot **snapshot, struct snapfile_error *error);
 
+/* The rows of a view, one after the other, in their order, none of them kept; of which processes they are is not read. */
+typedef void (*row_visit)(void *context, const struct row *row);
+nodiscard status snapfile_each_row(const struct snapfile *file, struct callpaths *paths, enum view view,
+                                   row_visit visit, void *context, struct snapfile_error *error);
+
 /* The limit of a view's tracebacks, without reading its rows; their checksum is not looked at yet. */
 nodiscard status snapfile_read_limit(const struct snapfile *file, enum view view, uint32_t *limit,
                                      struct snapfile_error *error);

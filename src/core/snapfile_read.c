@@ -296,20 +296,49 @@ static status make_view(struct cursor *cursor, const struct snapfile *file, stru
     return STATUS_OK;
 }
 
+static status open_rows(struct cursor *cursor, const struct snapfile *file, const struct callpaths *paths,
+                        enum view view, struct snapfile_error *error) {
+    assert(paths->node_count > file->nodes.count);
+    (void)paths;
+    memset(error, 0, sizeof *error);
+    if (file->views[view])
+        return cursor_open(cursor, file, &file->rows[view], "rows", 2, error);
+    snapfile_fail(error, 0, "this view is not in the file");
+    return STATUS_INVALID;
+}
+
 status snapfile_read_view(const struct snapfile *file, struct callpaths *paths, enum view view,
                           struct snapshot **snapshot, struct snapfile_error *error) {
     struct cursor cursor;
-    assert(callpaths_ends(paths).nodes > file->nodes.count);
-    memset(error, 0, sizeof *error);
     *snapshot = NULL;
-    if (!file->views[view]) {
-        snapfile_fail(error, 0, "this view is not in the file");
-        return STATUS_INVALID;
-    }
-    status result = cursor_open(&cursor, file, &file->rows[view], "rows", 2, error);
+    status result = open_rows(&cursor, file, paths, view, error);
     if (result != STATUS_OK)
         return result;
     result = make_view(&cursor, file, paths, view, snapshot);
+    cursor_close(&cursor, file);
+    return result;
+}
+
+static status visit_rows(struct cursor *cursor, const struct snapfile *file, const struct callpaths *paths,
+                         uint64_t count, row_visit visit, void *context) {
+    struct row row = {0};
+    uint32_t limit;
+    status result = read_limit(cursor, &limit);
+    for (uint64_t i = 0; i < count && result == STATUS_OK; i++) {
+        result = get_row(cursor, file, paths, &row) ? STATUS_OK : STATUS_INVALID;
+        if (result == STATUS_OK)
+            visit(context, &row);
+    }
+    return result == STATUS_OK && !cursor_ends(cursor) ? STATUS_INVALID : result;
+}
+
+status snapfile_each_row(const struct snapfile *file, struct callpaths *paths, enum view view,
+                         row_visit visit, void *context, struct snapfile_error *error) {
+    struct cursor cursor;
+    status result = open_rows(&cursor, file, paths, view, error);
+    if (result != STATUS_OK)
+        return result;
+    result = visit_rows(&cursor, file, paths, file->rows[view].count, visit, context);
     cursor_close(&cursor, file);
     return result;
 }

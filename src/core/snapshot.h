@@ -66,12 +66,15 @@ static inline struct rows snapshot_rows(const struct snapshot *snapshot) {
 /* One row, `i` rows after the first: not for going over all. Cost: O(row_count / 64). */
 const struct row *snapshot_row(const struct snapshot *snapshot, size_t i);
 
-/* The bytes that a row stands for; UINT64_MAX where they are more. */
-static inline uint64_t row_bytes(const struct snapshot *snapshot, const struct row *row) {
+/* The bytes that a row of a view stands for; UINT64_MAX where they are more. */
+static inline uint64_t row_bytes_in(enum view view, const struct row *row) {
     uint64_t bytes;
-    if (snapshot->view != VIEW_LIVE)
+    if (view != VIEW_LIVE)
         return row->size;
     return unlikely(__builtin_mul_overflow(row->size, row->count, &bytes)) ? UINT64_MAX : bytes;
+}
+static inline uint64_t row_bytes(const struct snapshot *snapshot, const struct row *row) {
+    return row_bytes_in(snapshot->view, row);
 }
 
 /* What a tracer held at one moment. */
