@@ -11,14 +11,15 @@
  * of a snapshot's bytes or blocks, in any snapshot, or of what changed, where an older one stands beside each. All that
  * a call that stays led to otherwise is added up in a row of its own right behind it, with the number of calls in
  * `merged`. So every column keeps its sum, and every call that is shown its own.
- * Owns its arrays (vmem) and a reference to its call paths: those of the snapshots where these are the same for all,
- * else new ones. Immutable once made: any thread may read. Sums that do not fit stay at UINT64_MAX. Cost: O(rows + nodes)
- * for each snapshot. Fails with NOMEM or FULL; then it is zeroed.
+ * A snapshot is gone over several times, and may stay in its file (viewsource.h): no rows are kept.
+ * Owns its arrays (vmem) and its call paths: new ones, of nothing but the sites of its rows, in the order of these.
+ * Immutable once made: any thread may read. Sums that do not fit stay at UINT64_MAX. Cost: O(rows + nodes) for each snapshot.
+ * Fails with NOMEM or FULL, or as a source does; then it is zeroed.
  */
 #ifndef MEMTALLY_CALLTABLE_H
 #define MEMTALLY_CALLTABLE_H
 
-#include "snapshot.h"
+#include "viewsource.h"
 
 enum { CALLTABLE_MOST = 16 }; /* snapshots */
 
@@ -39,11 +40,10 @@ struct calltable {
     size_t bytes;                                             /* of all arrays, which begin at sizes[0] */
 };
 
-/* `snapshots` has `count` snapshots, 1 to CALLTABLE_MOST. `compared`: the second half is older ones, each to be compared
+/* Of `count` snapshots, 1 to CALLTABLE_MOST. `compared`: the second half is older ones, each to be compared
  * with the one that stands as far into the first half. There are at most twice as many rows as calls that stay. */
-nodiscard status calltable_init(struct calltable *table, struct vmem *account,
-                                struct snapshot *const *snapshots, size_t count, bool compared,
-                                struct calltable_cut cut);
+nodiscard status calltable_init(struct calltable *table, struct vmem *account, struct viewsource *sources,
+                                size_t count, bool compared, struct calltable_cut cut);
 void calltable_fini(struct calltable *table); /* also of a zeroed one */
 
 bool calltable_check(const struct calltable *table);

@@ -15,12 +15,12 @@
 
 struct pathcopy {
     struct vmem *account;
-    const struct callpaths *from;      /* borrowed */
-    struct callpaths *to;              /* borrowed */
-    struct path_ends ends;             /* of `from` */
+    const struct callpaths *from; /* borrowed */
+    struct callpaths *to;         /* borrowed */
+    struct path_ends ends;        /* of `from` */
+    uint32_t next;                /* the site of `to` behind the last one that was there: likely the next */
     uint32_t *strings, *sites, *nodes; /* by id of `from`: id in `to` + 1; 0: not copied yet */
     uint32_t *stack;                   /* of ids on the way up */
-    uint32_t next; /* the site of `to` behind the last one that was there: likely the next */
 };
 
 nodiscard status pathcopy_init(struct pathcopy *copy, struct vmem *account, struct callpaths *from,

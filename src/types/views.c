@@ -120,7 +120,7 @@ static void raise_invalid(const struct snapfile_error *error, PyObject *filename
                      offset);
 }
 
-static void raise_bad_file(status result, const struct views *self, struct snapfile_error *error) {
+void views_raise(const struct views *self, status result, struct snapfile_error *error) {
     if (result == STATUS_FAILED && self->source->error == 0) {
         snapfile_fail(error, self->source->length, "the file has become shorter");
         raise_invalid(error, self->filename);
@@ -153,7 +153,7 @@ static int open_file(struct views *self, struct opened *opened) {
             return self->metadata != NULL ? 0 : -1;
         result = STATUS_INVALID;
     }
-    raise_bad_file(result, self, &error);
+    views_raise(self, result, &error);
     return -1;
 }
 
@@ -225,7 +225,7 @@ static int read_once(struct views *self, enum view view) {
     if (result == STATUS_OK)
         done = keep(self, view, paths, columns);
     else
-        raise_bad_file(result, self, &error);
+        views_raise(self, result, &error);
     callpaths_release(paths);
     snapshot_release(columns);
     return done;
@@ -246,6 +246,11 @@ static int raise_missing(const struct views *self, enum view view) {
     return -1;
 }
 
+static void close_where_read(struct views *self) {
+    if (self->file != NULL && self->readers == 0 && all_is_read(self))
+        close_file(self);
+}
+
 int views_read(struct views *self, enum view view) {
     int done = 1;
     if (!self->there[view])
@@ -256,10 +261,33 @@ int views_read(struct views *self, enum view view) {
     do
         done = read_once(self, view);
     while (done == 0);
-    if (self->file != NULL && self->readers == 0 && all_is_read(self))
-        close_file(self);
+    close_where_read(self);
     Py_DECREF((PyObject *)self);
     return done < 0 ? -1 : 0;
+}
+
+int views_borrow(struct views *self, struct callpaths **paths) {
+    struct snapfile_error error;
+    status result = STATUS_OK;
+    *paths = self->names == NULL ? NULL : self->names->paths;
+    self->readers++;
+    if (*paths != NULL) {
+        callpaths_retain(*paths);
+        return 0;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    result = snapfile_read_paths(self->file, paths, &error);
+    Py_END_ALLOW_THREADS;
+    if (result == STATUS_OK)
+        return 0;
+    views_raise(self, result, &error);
+    views_give_back(self);
+    return -1;
+}
+
+void views_give_back(struct views *self) {
+    self->readers--;
+    close_where_read(self);
 }
 
 static PyType_Slot views_slots[] = {

@@ -14,6 +14,7 @@
 #include "metadata.h"
 
 struct file_source;
+struct snapfile_error;
 
 struct views {
     PyObject ob_base;
@@ -27,7 +28,7 @@ struct views {
     struct snapfile *file;
     PyObject *filename;  /* owned: for messages; NULL where there is none */
     struct state *state; /* borrowed: lives as long as the type */
-    int readers;         /* calls that are reading without the GIL: the file stays open for them */
+    int readers;         /* who is reading without the GIL: the file stays open for them */
 };
 
 /* Takes over the references in `moment`, also where it fails. */
@@ -48,6 +49,12 @@ struct views *views_open(struct state *state, struct file_source *source, PyObje
                          struct opened *opened);
 /* Makes sure that a view's columns are in memory. 0, or -1 with an exception: ValueError where it is not there. */
 int views_read(struct views *self, enum view view);
+/* For who reads views of the file for himself and keeps none of them: `file` stays open until it is given back. Its call
+ * paths are a new reference. 0, or -1 with an exception, and there is nothing to give back. */
+int views_borrow(struct views *self, struct callpaths **paths);
+void views_give_back(struct views *self);
+/* What it means that reading the file came to such a result. */
+void views_raise(const struct views *self, status result, struct snapfile_error *error);
 PyObject *views_metadata(struct views *self); /* borrowed dict */
 extern PyType_Spec views_spec;
 

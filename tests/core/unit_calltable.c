@@ -1,11 +1,22 @@
-/* The table of calls: sums against the rows of every snapshot, whatever is cut; which calls stay; without memory. */
+/* The table of calls: sums against the rows of every snapshot, whatever is cut, in memory and in files; which calls stay;
+ * without memory. */
 #include "branches.h"
 #include "calltable.h"
-#include "model.h"
+#include "snapfile_maker.h"
 
 static struct vmem account;
 
 static const struct calltable_cut everything = {UINT32_MAX, UINT32_MAX, 0};
+
+/* Of snapshots in memory. */
+static status make_table(struct calltable *table, struct snapshot *const *snapshots, size_t count,
+                         bool compared, struct calltable_cut cut) {
+    struct viewsource sources[4];
+    for (size_t at = 0; at < count; at++)
+        sources[at] = (struct viewsource){
+            .view = snapshots[at]->view, .paths = snapshots[at]->paths, .columns = snapshots[at]};
+    return calltable_init(table, &account, sources, count, compared, cut);
+}
 
 struct totals {
     uint64_t size, count;
@@ -96,9 +107,8 @@ static void every_call_of_every_snapshot_has_its_own_sums(void **state) {
     for (int round = 0; round < 200; round++) {
         struct calltable table;
         struct world world = make_world(&random, round % 2 == 0);
-        assert_int_equal(
-            calltable_init(&table, &account, world.snapshots, world.count, round % 3 == 0, everything),
-            STATUS_OK);
+        assert_int_equal(make_table(&table, world.snapshots, world.count, round % 3 == 0, everything),
+                         STATUS_OK);
         assert_true(calltable_check(&table));
         for (size_t at = 0; at < world.count; at++) {
             assert_own_sums(&table, at, world.snapshots[at]);
@@ -129,11 +139,9 @@ static void what_is_cut_keeps_every_sum_and_counts_the_calls(void **state) {
         struct world world = make_world(&random, round % 2 == 0);
         uint32_t most = support_below(&random, 30), calls = 0, stay = 0;
         struct calltable_cut cut = {most, most, 0};
-        assert_int_equal(
-            calltable_init(&whole, &account, world.snapshots, world.count, round % 3 == 0, everything),
-            STATUS_OK);
-        assert_int_equal(calltable_init(&table, &account, world.snapshots, world.count, round % 3 == 0, cut),
+        assert_int_equal(make_table(&whole, world.snapshots, world.count, round % 3 == 0, everything),
                          STATUS_OK);
+        assert_int_equal(make_table(&table, world.snapshots, world.count, round % 3 == 0, cut), STATUS_OK);
         assert_true(calltable_check(&table));
         for (size_t at = 0; at < world.count; at++)
             assert_totals(&table, at, world.snapshots[at]);
@@ -172,7 +180,7 @@ static void the_calls_with_the_largest_share_of_any_snapshot_stay(void **state) 
     struct snapshot *both[] = {three_calls(paths, 1, 10, 1000000), three_calls(paths, 5, 1, 0)};
     struct calltable table;
     struct calltable_cut cut = {3, 3, 0};
-    assert_int_equal(calltable_init(&table, &account, both, 2, false, cut), STATUS_OK);
+    assert_int_equal(make_table(&table, both, 2, false, cut), STATUS_OK);
     assert_int_equal(table.count, 4); /* root, merged, and the largest of each snapshot */
     assert_int_equal(table.merged[1], 1);
     assert_int_equal(table.sizes[0][1], 10);
@@ -193,7 +201,7 @@ static void what_changed_stays_however_small_it_is_beside_what_did_not(void **st
     struct calltable table;
     struct calltable_cut cut = {3, 3, 0};
     for (int compared = 0; compared < 2; compared++) {
-        assert_int_equal(calltable_init(&table, &account, both, 2, compared != 0, cut), STATUS_OK);
+        assert_int_equal(make_table(&table, both, 2, compared != 0, cut), STATUS_OK);
         assert_int_equal(table.count, 4);
         assert_int_equal(table.sizes[0][1], compared ? 50 : 3); /* what is merged */
         calltable_fini(&table);
@@ -215,7 +223,7 @@ static void more_calls_than_enough_stay_where_their_share_is_large(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct calltable table;
         uint32_t stay = 0;
-        assert_int_equal(calltable_init(&table, &account, &snapshot, 1, false, cases[i].cut), STATUS_OK);
+        assert_int_equal(make_table(&table, &snapshot, 1, false, cases[i].cut), STATUS_OK);
         for (uint32_t at = 0; at < table.count; at++)
             stay += table.merged[at] == 0;
         assert_int_equal(stay, cases[i].stay);
@@ -226,11 +234,111 @@ static void more_calls_than_enough_stay_where_their_share_is_large(void **state)
     assert_int_equal(vmem_bytes(&account), 0);
 }
 
+static void calls_that_nothing_is_of_are_left_out(void **state) {
+    (void)state;
+    uint64_t random = 7;
+    for (int round = 0; round < 100; round++) {
+        struct callpaths *paths = model_paths(&account, &random, 40, 9);
+        struct snapshot *snapshot = model_snapshot(&account, &random, paths, 5, 3, VIEW_LIVE);
+        struct branches tree;
+        struct calltable table;
+        assert_int_equal(branches_init(&tree, snapshot), STATUS_OK);
+        assert_int_equal(make_table(&table, &snapshot, 1, false, everything), STATUS_OK);
+        assert_int_equal(table.count, tree.count);
+        branches_fini(&tree);
+        calltable_fini(&table);
+        snapshot_release(snapshot);
+        callpaths_release(paths);
+    }
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
+/* --- views that stay in their files --- */
+
+/* Two views of one moment, in a file. */
+struct saved {
+    struct snapshot *views[2];
+    struct file bytes;
+    struct snapfile_source source;
+    struct snapfile file;
+    struct callpaths *paths; /* as they were read */
+};
+
+static void make_saved(struct saved *saved, uint64_t *random) {
+    struct callpaths *paths = model_paths(&account, random, support_below(random, 60), 14);
+    struct snapfile_error error;
+    for (int at = 0; at < 2; at++)
+        saved->views[at] = model_snapshot(&account, random, paths, 1 + support_below(random, 60), 3,
+                                          (enum view)at);
+    callpaths_release(paths);
+    saved->bytes = file_of(saved->views, 2, NULL, 0);
+    saved->bytes.through_function = true;
+    saved->source = file_source(&saved->bytes);
+    assert_int_equal(snapfile_open(&saved->file, &saved->source, &account, &error), STATUS_OK);
+    assert_int_equal(snapfile_read_paths(&saved->file, &saved->paths, &error), STATUS_OK);
+}
+
+static void end_saved(struct saved *saved) {
+    callpaths_release(saved->paths);
+    snapfile_close(&saved->file);
+    free(saved->bytes.bytes);
+    snapshot_release(saved->views[0]);
+    snapshot_release(saved->views[1]);
+}
+
+static struct viewsource source_in(const struct saved *saved, enum view view) {
+    return (struct viewsource){.view = view, .paths = saved->paths, .file = &saved->file};
+}
+
+static void views_in_files_are_as_those_in_memory(void **state) {
+    (void)state;
+    uint64_t random = 11;
+    for (int round = 0; round < 100; round++) {
+        struct saved now, old;
+        struct calltable table;
+        make_saved(&now, &random);
+        make_saved(&old, &random);
+        struct viewsource sources[] = {source_in(&now, VIEW_LIVE), source_in(&now, VIEW_PEAK),
+                                       source_in(&old, VIEW_LIVE), source_in(&old, VIEW_PEAK)};
+        struct snapshot *const views[] = {now.views[0], now.views[1], old.views[0], old.views[1]};
+        if (round % 2 == 0) /* some are in memory */
+            sources[1] = (struct viewsource){
+                .view = VIEW_PEAK, .paths = views[1]->paths, .columns = views[1]};
+        assert_int_equal(calltable_init(&table, &account, sources, 4, true, everything), STATUS_OK);
+        assert_true(calltable_check(&table));
+        for (size_t at = 0; at < 4; at++) {
+            assert_own_sums(&table, at, views[at]);
+            assert_totals(&table, at, views[at]);
+        }
+        calltable_fini(&table);
+        end_saved(&now);
+        end_saved(&old);
+        assert_int_equal(vmem_bytes(&account), 0);
+    }
+}
+
+static void a_damaged_view_makes_no_table_and_says_so(void **state) {
+    (void)state;
+    uint64_t random = 12;
+    struct saved saved;
+    struct calltable table;
+    make_saved(&saved, &random);
+    struct viewsource sources[] = {source_in(&saved, VIEW_LIVE), source_in(&saved, VIEW_PEAK)};
+    saved.bytes.bytes[saved.file.rows[VIEW_PEAK].offset] ^= 64;
+    assert_int_equal(calltable_init(&table, &account, sources, 2, false, everything), STATUS_INVALID);
+    assert_null(table.paths);
+    assert_int_equal(sources[0].result, STATUS_OK);
+    assert_int_equal(sources[1].result, STATUS_INVALID);
+    assert_string_equal(sources[1].error.text, "rows are damaged (checksum)");
+    end_saved(&saved);
+    assert_int_equal(vmem_bytes(&account), 0);
+}
+
 static status make_once(void *context) {
     const struct world *world = context;
     struct calltable table;
     struct calltable_cut cut = {5, 5, 0};
-    status result = calltable_init(&table, &account, world->snapshots, world->count, true, cut);
+    status result = make_table(&table, world->snapshots, world->count, true, cut);
     if (result != STATUS_OK)
         assert_null(table.paths);
     calltable_fini(&table);
@@ -252,6 +360,9 @@ int main(void) {
         cmocka_unit_test(the_calls_with_the_largest_share_of_any_snapshot_stay),
         cmocka_unit_test(what_changed_stays_however_small_it_is_beside_what_did_not),
         cmocka_unit_test(more_calls_than_enough_stay_where_their_share_is_large),
+        cmocka_unit_test(calls_that_nothing_is_of_are_left_out),
+        cmocka_unit_test(views_in_files_are_as_those_in_memory),
+        cmocka_unit_test(a_damaged_view_makes_no_table_and_says_so),
         cmocka_unit_test(without_memory_there_is_no_table_and_nothing_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,11 +24,9 @@ def collect(snapshot: Snapshot, old: Snapshot | None, source: bool) -> dict[str,
     views = [name for name in snapshot.views if old is None or name in old.views]
     if old is not None and not views:
         raise ValueError(f"the snapshots have no view in common: {snapshot.views} and {old.views}")
-    shown = [snapshot.view(name) for name in views]
-    if old is not None:
-        shown += [old.view(name) for name in views]
+    snapshots = (snapshot,) if old is None else (snapshot, old)
     parents, sites, merged, numbers, places = _core._call_table(
-        tuple(shown), old is not None, ENOUGH_CALLS, MOST_CALLS, LEAST_SHARE
+        snapshots, tuple(views), ENOUGH_CALLS, MOST_CALLS, LEAST_SHARE
     )
     up = [row - parent for row, parent in enumerate(array("I", parents))]
     calls = [(row, count) for row, count in enumerate(array("I", merged)) if count]
