@@ -70,10 +70,16 @@ def _explained(name: str) -> Iterator[None]:
     except OSError as error:
         cannot("read", name, error)
     except ValueError as error:
-        prefix = f"not a snapshot file: {name!r}: "
-        fail(f"cannot read {name}: {str(error).removeprefix(prefix)}", FILE_ERROR)
+        no_snapshot(error, name)
     except MemoryError:
         fail(f"cannot read {name}: not enough memory", FILE_ERROR)
+
+
+def no_snapshot(error: ValueError, *names: str) -> NoReturn:
+    """Leave because of ERROR: of the files NAMES the one that it tells, or the first, holds no snapshot."""
+    prefixes = {name: f"not a snapshot file: {name!r}: " for name in names}
+    name = next((name for name in names if str(error).startswith(prefixes[name])), names[0])
+    fail(f"cannot read {name}: {str(error).removeprefix(prefixes[name])}", FILE_ERROR)
 
 
 def cannot(do: str, name: str, error: OSError) -> NoReturn:

@@ -50,21 +50,28 @@ def execute(options: argparse.Namespace) -> int:
     output = options.output or default_name(options.file)
     _refuse_inputs(output, options)
     with progress.saying(f"reading {options.file}"):
-        snapshot = files.load(options.file)
-        old = files.load(options.diff) if options.diff is not None else None
+        snapshot = files.opened(options.file)
+        old = files.opened(options.diff) if options.diff is not None else None
     try:
-        with progress.saying("drawing"):
+        with progress.saying("drawing"):  # which reads the views, when it needs them: large ones one by one
             snapshot.flamegraph(output, diff=old, source=not options.no_source)
     except OSError as error:
+        if error.filename in inputs(options):
+            files.cannot("read", error.filename, error)
         files.cannot("write", output, error)
-    except ValueError as error:  # a view that was not read before turns out to be damaged
-        fail(f"cannot read {options.file}: {error}", files.FILE_ERROR)
+    except ValueError as error:
+        files.no_snapshot(error, *inputs(options))
     except MemoryError:
         fail(f"cannot write {output}: not enough memory", files.FILE_ERROR)
     print(output)
     if options.open:
         open_in_browser(output)
     return 0
+
+
+def inputs(options: argparse.Namespace) -> list[str]:
+    """The snapshots' files."""
+    return [name for name in (options.file, options.diff) if name is not None]
 
 
 def default_name(file: str) -> str:
@@ -80,7 +87,7 @@ def open_in_browser(path: str) -> None:
 
 def _refuse_inputs(output: str, options: argparse.Namespace) -> None:
     """An output must not take the place of the snapshots it is made of."""
-    for name in filter(None, (options.file, options.diff)):
+    for name in inputs(options):
         try:
             same = os.path.samefile(name, output)
         except OSError:

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import time
@@ -70,6 +71,31 @@ def test_a_bad_file_is_one_line_and_leaves_nothing(place: pathlib.Path) -> None:
             assert words in done.stderr
             assert done.stderr.count("\n") == 1
             assert names(place) == before
+
+
+def damage(path: pathlib.Path, view: int) -> None:
+    """Change a byte of the rows of a view: live, peak, total."""
+    data = bytearray(path.read_bytes())
+    start, entries = struct.unpack_from("<QI", data, len(data) - 24)
+    for at in range(start, start + 32 * entries, 32):
+        kind, _, _, offset = struct.unpack_from("<HHIQ", data, at)
+        if kind == 16 + view:
+            data[offset + 5] ^= 64
+    path.write_bytes(data)
+
+
+def test_the_file_with_the_damaged_view_is_the_one_that_is_named(place: pathlib.Path) -> None:
+    before = names(place)
+    for name in ("new.snap", "old.snap"):
+        whole = (place / name).read_bytes()
+        for view in range(3):
+            damage(place / name, view)
+            done = flamegraph(place, "new.snap", "--diff", "old.snap", "-o", "out.html")
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith(f"memtally: cannot read {name}: rows are damaged (checksum)")
+            assert done.stderr.count("\n") == 1
+            assert names(place) == before
+            (place / name).write_bytes(whole)
 
 
 def test_an_output_that_cannot_be_written_is_one_line(place: pathlib.Path) -> None:
