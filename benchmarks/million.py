@@ -5,17 +5,21 @@
 
 Two kinds of snapshots, three of each: in `shared` a path is one call longer than another one, as in programs
 (as many nodes as paths, up to 41 calls deep); in `apart` paths have next to nothing in common (4 nodes a
-path, and 2 lines). Each command runs in a process of its own. The time is the processor's, of
+path, and 2 lines). Two more have all three views, as many paths in each, and no path in common: what
+`flamegraph --diff` finds hardest. Each command runs in a process of its own. The time is the processor's, of
 the program and of the system on its behalf, so that other work on the machine matters less; the memory is the
 highest resident set.
 """
 
 import argparse
 import os
+import pathlib
 import random
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 import tables
 
@@ -36,13 +40,16 @@ COMMANDS = (
     *(f"convert A --to {form} -o OUT" for form in FORMATS),
     "flamegraph A -o OUT",
     "flamegraph B --diff A -o OUT",
+    "flamegraph Y --diff X -o OUT",
 )
-"""A, B and C are the snapshots, OUT is a file."""
+"""A, B and C are the snapshots, X and Y those that have three views, OUT is a file."""
+SNAPSHOTS = {"A": (0, "app"), "B": (1, "app"), "C": (2, "app"), "X": (0, "app"), "Y": (1, "other")}
+"""The step of each, and where its program lies."""
 
 
-def shared(paths: int, step: int) -> Traces:
+def shared(paths: int, step: int, folder: str) -> Traces:
     chance = random.Random(1)
-    files = [f"/srv/app/pkg{i % 17}/mod{i}.py" for i in range(200)]
+    files = [f"/srv/{folder}/pkg{i % 17}/mod{i}.py" for i in range(200)]
     known = [((files[0], 1),)]
     while len(known) < paths:
         near = chance.random() < 0.5
@@ -52,12 +59,13 @@ def shared(paths: int, step: int) -> Traces:
     return [(0, int(chance.paretovariate(1.1) * 40) + step * (i % 3), path) for i, path in enumerate(known)]
 
 
-def apart(paths: int, step: int) -> Traces:
+def apart(paths: int, step: int, folder: str) -> Traces:
     def path(i: int) -> tuple[tuple[str, int], ...]:
         frames = [
-            (f"/srv/app/mod{(i * 7 + d) % 997}.py", (i // 997 + d * 13) % 1500 + 1) for d in range(1 + i % 5)
+            (f"/srv/{folder}/mod{(i * 7 + d) % 997}.py", (i // 997 + d * 13) % 1500 + 1)
+            for d in range(1 + i % 5)
         ]
-        return (*frames, (f"/srv/app/leaf{i % 211}.py", i // 211 + 1))
+        return (*frames, (f"/srv/{folder}/leaf{i % 211}.py", i // 211 + 1))
 
     return [(0, 100 + i % 700 + step * (i % 3), path(i)) for i in range(paths)]
 
@@ -65,11 +73,29 @@ def apart(paths: int, step: int) -> Traces:
 KINDS = {"shared": shared, "apart": apart}
 
 
-def write(kind: str, paths: int, step: int, file: str) -> None:
+def write(kind: str, paths: int, name: str, file: str) -> None:
     """In a process of its own: a million tuples are not to be in the memory of what starts the commands."""
     import memtally
 
-    memtally.Snapshot(KINDS[kind](paths, step), 65535).dump(file)
+    memtally.Snapshot(KINDS[kind](paths, *SNAPSHOTS[name]), 65535).dump(file)
+    if name in "XY":
+        give_three_views(pathlib.Path(file))
+
+
+def give_three_views(file: pathlib.Path) -> None:
+    """Make the rows of a FILE of one view those of the others, too (docs/file-format.md)."""
+    data = file.read_bytes()
+    start, entries = struct.unpack_from("<QI", data, len(data) - 24)
+    directory = [struct.unpack_from("<HHIQQQ", data, start + 32 * i) for i in range(entries)]
+    (live,) = [entry for entry in directory if entry[0] == 16]
+    kind, flags, checksum, offset, length, count = live
+    rows = data[offset : offset + length]
+    for view in (1, 2):
+        directory.append((kind + view, flags, checksum, start + (view - 1) * length, length, count))
+    end = b"".join(struct.pack("<HHIQQQ", *entry) for entry in directory)
+    end += struct.pack("<QI", start + 2 * length, len(directory))
+    end += struct.pack("<I", zlib.crc32(end)) + data[-8:]
+    file.write_bytes(data[:start] + 2 * rows + end)
 
 
 def run(words: list[str]) -> tuple[float, float]:
@@ -84,11 +110,12 @@ def run(words: list[str]) -> tuple[float, float]:
 
 def measure(kind: str, paths: int, commands: list[str], folder: str) -> dict[str, tuple[float, float]]:
     names = {"OUT": os.path.join(folder, "out")}
-    for step, name in enumerate("ABC"):
+    for name in SNAPSHOTS:
         names[name] = os.path.join(folder, f"{kind}-{name}.snap")
-        subprocess.run(
-            [sys.executable, __file__, "--write", kind, str(paths), str(step), names[name]], check=True
-        )
+        if any(name in command.split() for command in commands):
+            subprocess.run(
+                [sys.executable, __file__, "--write", kind, str(paths), name, names[name]], check=True
+            )
     return {command: run([names.get(word, word) for word in command.split()]) for command in commands}
 
 
@@ -102,8 +129,8 @@ def main() -> None:
     parser.add_argument("commands", nargs="*", metavar="COMMAND")
     args = parser.parse_args()
     if args.write:
-        kind, paths, step, file = args.write
-        write(kind, int(paths), int(step), file)
+        kind, paths, name, file = args.write
+        write(kind, int(paths), name, file)
         return
     wanted = [
         command for command in COMMANDS if not args.commands or any(c in command for c in args.commands)
