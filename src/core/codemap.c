@@ -50,7 +50,7 @@ static cold_path status grow(struct codemap *map) {
 }
 
 status codemap_put(struct codemap *map, uintptr_t code, uintptr_t instr, uint32_t site) {
-    if ((map->count + 2) * 2 > map->mask + 1) {
+    if ((map->count + 2) * 4 > (map->mask + 1) * 3) {
         status result = grow(map);
         if (result != STATUS_OK)
             return result;
