@@ -132,30 +132,51 @@ status node_append_locked(struct callpaths *paths, uint32_t parent, uint32_t sit
     return result;
 }
 
+static bool is_node(const struct callpaths *paths, uint32_t id, uint32_t parent, uint32_t site, uint32_t depth) {
+    const struct node *node = node_get(paths, id);
+    return node->parent == parent && node->site == site && node->depth == depth;
+}
+
+/* The slot of the index with this node, or the empty one where it would go. */
+static size_t slot_of_node(const struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth) {
+    const struct idtable *index = &paths->node_index;
+    size_t slot = idtable_first(index, hash_node(parent, site, depth));
+    while (index->slots[slot] != 0 && !is_node(paths, index->slots[slot], parent, site, depth))
+        slot = idtable_next(index, slot);
+    return slot;
+}
+
+static status intern_unexpected(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
+                                uint32_t *id) {
+    status result = idtable_reserve(&paths->node_index, hash_of_node, paths);
+    if (result != STATUS_OK)
+        return result;
+    size_t slot = slot_of_node(paths, parent, site, depth);
+    *id = paths->node_index.slots[slot];
+    if (*id != 0)
+        return STATUS_OK;
+    result = node_append_locked(paths, parent, site, depth);
+    if (result != STATUS_OK)
+        return result;
+    *id = paths->node_count - 1;
+    idtable_put(&paths->node_index, slot, *id);
+    update_weight(paths);
+    return STATUS_OK;
+}
+
 status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                           uint32_t *id) {
     assert(lock_is_mine(&paths->lock));
     assert(parent < paths->node_count && site < paths->site_count);
     assert(paths->node_index.count == paths->node_count - 1); /* nothing was appended */
-    status result = idtable_reserve(&paths->node_index, hash_of_node, paths);
-    if (result != STATUS_OK)
-        return result;
-    struct idtable *index = &paths->node_index;
-    size_t slot = idtable_first(index, hash_node(parent, site, depth));
-    for (uint32_t found; (found = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
-        const struct node *known = node_get(paths, found);
-        if (known->parent == parent && known->site == site && known->depth == depth) {
-            *id = found;
-            return STATUS_OK;
-        }
-    }
-    result = node_append_locked(paths, parent, site, depth);
-    if (result != STATUS_OK)
-        return result;
-    *id = paths->node_count - 1;
-    idtable_put(index, slot, *id);
-    update_weight(paths);
-    return STATUS_OK;
+    status result = STATUS_OK;
+    if (paths->expected < paths->node_count && is_node(paths, paths->expected, parent, site, depth))
+        *id = paths->expected;
+    else
+        result = intern_unexpected(paths, parent, site, depth, id);
+    if (result == STATUS_OK)
+        paths->expected = *id + 1;
+    return result;
 }
 
 status path_named_locked(struct callpaths *paths, const char *name, uint32_t *node) {

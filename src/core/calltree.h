@@ -42,6 +42,7 @@ struct callpaths {
     struct idtable node_index;
     uint32_t site_count; /* ids below it are in use */
     uint32_t node_count;
+    uint32_t expected; /* the node behind the last one that was interned: what ran once runs again in the same order */
     struct snapshot *newest; /* borrowed: of those that refer to these paths (share.h) */
     _Atomic uint32_t weight; /* see callpaths_weight; written under the lock */
     _Atomic uint32_t references;
