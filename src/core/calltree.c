@@ -164,18 +164,31 @@ static status intern_unexpected(struct callpaths *paths, uint32_t parent, uint32
     return STATUS_OK;
 }
 
+/* One of the few behind the last ones that were asked for; not all are asked for each time (walk.h remembers some). */
+static bool find_expected(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth, uint32_t *id) {
+    for (uint32_t i = 0; i < EXPECTED; i++) {
+        uint32_t end = paths->expected[i] + 3 < paths->node_count ? paths->expected[i] + 3 : paths->node_count;
+        for (*id = paths->expected[i]; *id < end; ++*id) {
+            if (is_node(paths, *id, parent, site, depth)) {
+                paths->expected[i] = *id + 1;
+                paths->forgettable = i + 1 < EXPECTED ? i + 1 : 0;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                           uint32_t *id) {
     assert(lock_is_mine(&paths->lock));
     assert(parent < paths->node_count && site < paths->site_count);
     assert(paths->node_index.count == paths->node_count - 1); /* nothing was appended */
-    status result = STATUS_OK;
-    if (paths->expected < paths->node_count && is_node(paths, paths->expected, parent, site, depth))
-        *id = paths->expected;
-    else
-        result = intern_unexpected(paths, parent, site, depth, id);
+    if (find_expected(paths, parent, site, depth, id))
+        return STATUS_OK;
+    status result = intern_unexpected(paths, parent, site, depth, id);
     if (result == STATUS_OK)
-        paths->expected = *id + 1;
+        paths->expected[paths->forgettable] = *id + 1;
     return result;
 }
 
