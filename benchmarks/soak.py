@@ -3,9 +3,9 @@
     python soak.py [--minutes 10] [--frames 65535] [--allowed MIB] [--output FILE]
 
 Each turn calls a tree of functions along a path that was never taken before (recursion over several lines),
-and compiles, runs and drops a module of its own file name; everything that it allocates is freed again. Once a
-tenth of the time is over, which counts as warm-up, the resident set is sampled; the soak fails where the
-last fifth of the samples lies, in the median, more than ALLOWED above the first fifth.
+and compiles, runs and drops a module of its own file name; everything that it allocates is freed again.
+Once a tenth of the time is over, which counts as warm-up, the resident set is sampled; the soak fails where
+the last fifth of the samples lies, in the median, more than ALLOWED above the first fifth.
 """
 
 import argparse

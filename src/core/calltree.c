@@ -132,7 +132,8 @@ status node_append_locked(struct callpaths *paths, uint32_t parent, uint32_t sit
     return result;
 }
 
-static bool is_node(const struct callpaths *paths, uint32_t id, uint32_t parent, uint32_t site, uint32_t depth) {
+static bool is_node(const struct callpaths *paths, uint32_t id, uint32_t parent, uint32_t site,
+                    uint32_t depth) {
     const struct node *node = node_get(paths, id);
     return node->parent == parent && node->site == site && node->depth == depth;
 }
@@ -165,9 +166,11 @@ static status intern_unexpected(struct callpaths *paths, uint32_t parent, uint32
 }
 
 /* One of the few behind the last ones that were asked for; not all are asked for each time (walk.h remembers some). */
-static bool find_expected(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth, uint32_t *id) {
+static bool find_expected(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
+                          uint32_t *id) {
     for (uint32_t i = 0; i < EXPECTED; i++) {
-        uint32_t end = paths->expected[i] + 3 < paths->node_count ? paths->expected[i] + 3 : paths->node_count;
+        uint32_t end = paths->expected[i] + 3 < paths->node_count ? paths->expected[i] + 3
+                                                                  : paths->node_count;
         for (*id = paths->expected[i]; *id < end; ++*id) {
             if (is_node(paths, *id, parent, site, depth)) {
                 paths->expected[i] = *id + 1;

@@ -50,9 +50,9 @@ struct ledger {
     struct tally *tallies; /* region.base */
     int64_t current;       /* bytes */
     int64_t limit;         /* bytes */
-    uint64_t epoch;        /* 1, 2, ...: 64 bits do not wrap; tallies know it & EPOCH_MASK, which is never 0 */
-    uint32_t count;        /* ids below it are in use or free; id 0 is none */
-    uint32_t free;         /* the first free id, 0: none; the others hang on it */
+    uint64_t epoch; /* 1, 2, ...: 64 bits do not wrap; tallies know it & EPOCH_MASK, which is never 0 */
+    uint32_t count; /* ids below it are in use or free; id 0 is none */
+    uint32_t free;  /* the first free id, 0: none; the others hang on it */
     struct region region;
     struct region spills;  /* struct spill, by id */
     struct vmem untouched; /* the account of `spills` */

@@ -27,9 +27,9 @@ struct side_tally {
     pair total;
     pair freed;
     pair peak;
-    uint64_t epoch;     /* the ledger's */
-    pair start;         /* live counters when the window opened; valid if `window` is the present one */
-    pair window_peak;   /* live counters at the window's peak; valid if `window_epoch` is the present one */
+    uint64_t epoch;   /* the ledger's */
+    pair start;       /* live counters when the window opened; valid if `window` is the present one */
+    pair window_peak; /* live counters at the window's peak; valid if `window_epoch` is the present one */
     uint64_t window;
     uint64_t window_epoch;
     uint32_t node; /* 0: the id is free */

@@ -385,7 +385,8 @@ static out_of_line void free_slow(PyMemAllocatorEx *under, void *block) {
     free_below(under, block);
 }
 
-static out_of_line void free_fully(PyMemAllocatorEx *under, void *block, const struct page *page, uint32_t *slot) {
+static out_of_line void free_fully(PyMemAllocatorEx *under, void *block, const struct page *page,
+                                   uint32_t *slot) {
     if (unlikely(!tracer_keep(&the_tracer, page, slot, (uintptr_t)block)))
         free_unkept(under, block);
 }

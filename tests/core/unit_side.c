@@ -145,8 +145,7 @@ static void take_away(struct world *world, bool joint, uint32_t domain, uintptr_
     assert_int_equal(entry != NULL, known);
     if (known) {
         assert_int_equal(big_size(&shard->blocks, entry), world->blocks[i].bytes);
-        assert_int_equal(side_who(domain, shard_tally(shard, big_tally(entry))->node),
-                         world->blocks[i].who);
+        assert_int_equal(side_who(domain, shard_tally(shard, big_tally(entry))->node), world->blocks[i].who);
     }
     bool found = side_remove_locked(&world->side, joint ? &world->ledger : NULL, domain, address);
     leave(world, lock, address);

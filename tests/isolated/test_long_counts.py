@@ -1,4 +1,4 @@
-"""Call paths that count far: more blocks, and more bytes, than one word of a tally holds (src/core/ledger.h)."""
+"""Call paths that count far: more blocks and bytes than one word of a tally holds (src/core/ledger.h)."""
 
 from __future__ import annotations
 
