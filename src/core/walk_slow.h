@@ -5,7 +5,7 @@
 #ifndef MEMTALLY_WALK_SLOW_H
 #define MEMTALLY_WALK_SLOW_H
 
-#include "walk.h"
+#include "walk_called.h"
 
 /* Frames that must be looked at, top first: scratch memory that grows on its own. */
 struct walk_stack {
