@@ -68,30 +68,22 @@ status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id) {
 
 /* --- numbers ------------------------------------------------------------------------------------------------------- */
 
-static pair join(pair a, pair b) { return (pair){a.bytes + b.bytes, a.blocks + b.blocks}; }
-
-pair ledger_total(const struct ledger *ledger, uint32_t id) {
+static pair number_of(const struct ledger *ledger, uint32_t id, size_t number) {
     const struct tally *tally = &ledger->tallies[id];
-    pair low = word_pair(tally->total);
-    return tally->has_spilled ? join(low, spill_of(ledger, id)->total) : low;
+    pair sum = word_pair(tally->words[number]);
+    if (tally->has_spilled)
+        pair_join(&sum, spill_of(ledger, id)->pairs[number]);
+    return sum;
 }
 
-static pair freed_of(const struct ledger *ledger, uint32_t id) {
-    const struct tally *tally = &ledger->tallies[id];
-    pair low = word_pair(tally->freed);
-    return tally->has_spilled ? join(low, spill_of(ledger, id)->freed) : low;
-}
+pair ledger_total(const struct ledger *ledger, uint32_t id) { return number_of(ledger, id, TOTAL); }
 
 pair ledger_live(const struct ledger *ledger, uint32_t id) {
-    pair total = ledger_total(ledger, id), freed = freed_of(ledger, id);
-    return (pair){total.bytes - freed.bytes, total.blocks - freed.blocks};
+    return pair_minus(number_of(ledger, id, TOTAL), number_of(ledger, id, FREED));
 }
 
 pair ledger_at_peak(const struct ledger *ledger, uint32_t id) {
-    const struct tally *tally = &ledger->tallies[id];
-    if (tally->epoch != (ledger->epoch & EPOCH_MASK))
-        return ledger_live(ledger, id);
-    return tally->has_spilled ? spill_of(ledger, id)->peak : word_pair(tally->peak);
+    return ledger_is_calm(ledger, id) ? number_of(ledger, id, PEAK) : ledger_live(ledger, id);
 }
 
 bool ledger_is_idle(const struct ledger *ledger, uint32_t id) {
@@ -121,69 +113,51 @@ static struct spill *spill_to(struct ledger *ledger, uint32_t id) {
         ledger->touched += platform_page_size();
     }
     tally->has_spilled = true;
-    spill->peak = word_pair(tally->peak);
-    tally->peak = 0;
     return spill;
 }
 
-static void spill_word(uint64_t *word, pair *spill) {
-    *spill = join(*spill, word_pair(*word));
+out_of_line void ledger_spill(struct ledger *ledger, uint32_t id, size_t number) {
+    uint64_t *word = &ledger->tallies[id].words[number];
+    pair_join(&spill_to(ledger, id)->pairs[number], word_pair(*word));
     *word = 0;
 }
 
-out_of_line void ledger_spill_total(struct ledger *ledger, uint32_t id) {
-    spill_word(&ledger->tallies[id].total, &spill_to(ledger, id)->total);
-}
-
-out_of_line void ledger_spill_freed(struct ledger *ledger, uint32_t id) {
-    spill_word(&ledger->tallies[id].freed, &spill_to(ledger, id)->freed);
-}
-
 out_of_line void ledger_save_spilled(struct ledger *ledger, uint32_t id) {
-    ledger->tallies[id].peak = 0;
-    spill_of(ledger, id)->peak = ledger_live(ledger, id);
+    ledger->tallies[id].words[PEAK] = 0;
+    spill_of(ledger, id)->pairs[PEAK] = ledger_live(ledger, id);
 }
 
 /* --- blocks of any size -------------------------------------------------------------------------------------------- */
 
-/* One block more; false, and nothing done, where the word is no place for so many bytes. */
-static bool word_add(uint64_t *word, uint64_t bytes) {
+/* One block more in the word of a number, or, where that is no place for so many bytes, in its spill. */
+static void count(struct ledger *ledger, uint32_t id, size_t number, uint64_t bytes) {
+    uint64_t *word = &ledger->tallies[id].words[number];
     if (bytes >> (BLOCKS_SHIFT - 1) != 0)
-        return false;
-    *word += word_of_block(bytes);
-    return true;
-}
-
-static void gain_total(struct ledger *ledger, uint32_t id, uint64_t bytes) {
-    if (!word_add(&ledger->tallies[id].total, bytes))
-        pair_add(&spill_to(ledger, id)->total, bytes);
-    else if (word_must_spill(ledger->tallies[id].total))
-        ledger_spill_total(ledger, id);
+        pair_add(&spill_to(ledger, id)->pairs[number], bytes);
+    else if (word_must_spill(*word += word_of_block(bytes)))
+        ledger_spill(ledger, id, number);
 }
 
 void ledger_gain_big(struct ledger *ledger, uint32_t id, uint64_t bytes) {
     ledger->current += (int64_t)bytes;
     ledger_save(ledger, id);
-    gain_total(ledger, id, bytes);
+    count(ledger, id, TOTAL, bytes);
 }
 
 void ledger_lose_big(struct ledger *ledger, uint32_t id, uint64_t bytes) {
     ledger_note_peak(ledger);
     ledger->current -= (int64_t)bytes;
     ledger_save(ledger, id);
-    if (!word_add(&ledger->tallies[id].freed, bytes))
-        pair_add(&spill_to(ledger, id)->freed, bytes);
-    else if (word_must_spill(ledger->tallies[id].freed))
-        ledger_spill_freed(ledger, id);
+    count(ledger, id, FREED, bytes);
 }
 
 /* What the word does not have is in the spill: there, modulo 2^64, anything can be taken away. */
 out_of_line void ledger_take_total(struct ledger *ledger, uint32_t id, uint64_t bytes) {
-    uint64_t *word = &ledger->tallies[id].total;
+    uint64_t *word = &ledger->tallies[id].words[TOTAL];
     if (!word_has_block(*word, bytes))
-        pair_subtract(&spill_to(ledger, id)->total, bytes);
+        pair_subtract(&spill_to(ledger, id)->pairs[TOTAL], bytes);
     else if (word_must_spill(*word -= word_of_block(bytes)))
-        ledger_spill_total(ledger, id);
+        ledger_spill(ledger, id, TOTAL);
 }
 
 void ledger_move_big(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t bytes) {
@@ -191,7 +165,7 @@ void ledger_move_big(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t
     ledger_save(ledger, from);
     ledger_save(ledger, to);
     ledger_take_total(ledger, from, bytes);
-    gain_total(ledger, to, bytes);
+    count(ledger, to, TOTAL, bytes);
 }
 
 /* --- epochs and heirs ---------------------------------------------------------------------------------------------- */
@@ -217,11 +191,11 @@ void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir) {
     pair history = ledger_total(ledger, id);
     if (history.blocks != 0) {
         struct spill *spill = spill_to(ledger, heir);
-        spill->total = join(spill->total, history);
-        spill->freed = join(spill->freed, history);
+        pair_join(&spill->pairs[TOTAL], history);
+        pair_join(&spill->pairs[FREED], history);
     }
     if (tally->has_spilled)
-        *spill_of(ledger, id) = (struct spill){.total = {0, 0}};
+        memset(spill_of(ledger, id), 0, sizeof(struct spill));
     *tally = (struct tally){.epoch = ledger->free, .has_spilled = tally->has_spilled};
     ledger->free = id;
 }

@@ -33,16 +33,18 @@
 enum { BLOCKS_SHIFT = SIZED(40, 61) }; /* 2^23 blocks make a word spill, tiny ones 4 */
 #define EPOCH_MASK SIZED(UINT32_MAX, 15)
 
+enum { TOTAL, FREED, PEAK, NUMBERS };
+
 struct tally {
-    uint64_t total, freed, peak; /* each blocks << BLOCKS_SHIFT | bytes */
-    uint32_t epoch;              /* of a free id: the next one, 0 ends the list */
-    uint32_t node : 31;          /* 0: the id is free; all of its numbers are 0 */
-    uint32_t has_spilled : 1;    /* for good, also of a free id */
+    uint64_t words[NUMBERS];  /* each blocks << BLOCKS_SHIFT | bytes */
+    uint32_t epoch;           /* of a free id: the next one, 0 ends the list */
+    uint32_t node : 31;       /* 0: the id is free; all of its numbers are 0 */
+    uint32_t has_spilled : 1; /* for good, also of a free id */
 };
 
-/* To be added to the words; where there is a spill, the peak is here alone. */
+/* To be added to the words. */
 struct spill {
-    pair total, freed, peak;
+    pair pairs[NUMBERS];
     uint64_t reserved[2]; /* so that a page holds whole ones */
 };
 
@@ -79,8 +81,7 @@ pair ledger_at_peak(const struct ledger *ledger, uint32_t id);
 bool ledger_is_idle(const struct ledger *ledger, uint32_t id);
 
 /* The rare ways, as are those for blocks of any size. */
-void ledger_spill_total(struct ledger *ledger, uint32_t id);
-void ledger_spill_freed(struct ledger *ledger, uint32_t id);
+void ledger_spill(struct ledger *ledger, uint32_t id, size_t number); /* TOTAL or FREED */
 void ledger_save_spilled(struct ledger *ledger, uint32_t id);
 void ledger_take_total(struct ledger *ledger, uint32_t id, uint64_t bytes);
 void ledger_gain_big(struct ledger *ledger, uint32_t id, uint64_t bytes);
@@ -106,7 +107,7 @@ hot_inline void ledger_save(struct ledger *ledger, uint32_t id) {
     if (likely(tally->epoch == (ledger->epoch & EPOCH_MASK)))
         return;
     tally->epoch = ledger->epoch & EPOCH_MASK;
-    tally->peak = tally->total - tally->freed;
+    tally->words[PEAK] = tally->words[TOTAL] - tally->words[FREED];
     if (unlikely(tally->has_spilled))
         ledger_save_spilled(ledger, id);
 }
@@ -127,38 +128,38 @@ hot_inline bool ledger_is_calm(const struct ledger *ledger, uint32_t id) {
 hot_inline bool ledger_is_no_peak(const struct ledger *ledger) { return ledger->current <= ledger->limit; }
 nodiscard hot_inline bool ledger_gain_calmly(struct ledger *ledger, uint32_t id, uint32_t bytes) {
     ledger->current += bytes;
-    return word_is_full(ledger->tallies[id].total += word_of_block(bytes));
+    return word_is_full(ledger->tallies[id].words[TOTAL] += word_of_block(bytes));
 }
 nodiscard hot_inline bool ledger_lose_calmly(struct ledger *ledger, uint32_t id, uint32_t bytes) {
     ledger->current -= bytes;
-    return word_is_full(ledger->tallies[id].freed += word_of_block(bytes));
+    return word_is_full(ledger->tallies[id].words[FREED] += word_of_block(bytes));
 }
 
 /* The same of any tally, all of it. */
 hot_inline void ledger_gain(struct ledger *ledger, uint32_t id, uint32_t bytes) {
     ledger_save(ledger, id);
     if (unlikely(ledger_gain_calmly(ledger, id, bytes)))
-        ledger_spill_total(ledger, id);
+        ledger_spill(ledger, id, TOTAL);
 }
 hot_inline void ledger_lose(struct ledger *ledger, uint32_t id, uint32_t bytes) {
     ledger_note_peak(ledger);
     ledger_save(ledger, id);
     if (unlikely(ledger_lose_calmly(ledger, id, bytes)))
-        ledger_spill_freed(ledger, id);
+        ledger_spill(ledger, id, FREED);
 }
 
 hot_inline void ledger_move(struct ledger *ledger, uint32_t from, uint32_t to, uint32_t bytes) {
-    struct tally *old = &ledger->tallies[from], *new = &ledger->tallies[to];
+    uint64_t *old = &ledger->tallies[from].words[TOTAL], *new = &ledger->tallies[to].words[TOTAL];
     const uint64_t block = word_of_block(bytes);
     ledger_note_peak(ledger);
     ledger_save(ledger, from);
     ledger_save(ledger, to);
-    if (likely(word_has_block(old->total, bytes) && !word_must_spill(old->total - block)))
-        old->total -= block;
+    if (likely(word_has_block(*old, bytes) && !word_must_spill(*old - block)))
+        *old -= block;
     else
         ledger_take_total(ledger, from, bytes);
-    if (unlikely(word_is_full(new->total += block)))
-        ledger_spill_total(ledger, to);
+    if (unlikely(word_is_full(*new += block)))
+        ledger_spill(ledger, to, TOTAL);
 }
 
 hot_inline void pair_add(pair *counters, uint64_t bytes) {
@@ -173,5 +174,6 @@ static inline void pair_join(pair *counters, pair more) {
     counters->bytes += more.bytes;
     counters->blocks += more.blocks;
 }
+static inline pair pair_minus(pair a, pair b) { return (pair){a.bytes - b.bytes, a.blocks - b.blocks}; }
 
 #endif

@@ -73,7 +73,7 @@ static inline struct side_tally *shard_tally(const struct shard *shard, uint32_t
 }
 
 hot_inline pair side_tally_live(const struct side_tally *tally) {
-    return (pair){tally->total.bytes - tally->freed.bytes, tally->total.blocks - tally->freed.blocks};
+    return pair_minus(tally->total, tally->freed);
 }
 
 /* As ledger_save, ledger_at_peak, ledger_is_idle. */

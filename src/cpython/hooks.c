@@ -221,7 +221,7 @@ static out_of_line void *malloc_below(PyMemAllocatorEx *under, size_t size, size
 }
 
 static out_of_line void *spill_total(void *block, uint32_t tally) {
-    ledger_spill_total(&the_tracer.ledger, tally);
+    ledger_spill(&the_tracer.ledger, tally, TOTAL);
     return block;
 }
 
@@ -393,7 +393,7 @@ static out_of_line void free_fully(PyMemAllocatorEx *under, void *block, const s
 
 static out_of_line void free_spilling(PyMemAllocatorEx *under, void *block, const struct page *page,
                                       uint32_t *slot, uint32_t tally) {
-    ledger_spill_freed(&the_tracer.ledger, tally);
+    ledger_spill(&the_tracer.ledger, tally, FREED);
     if (!magazine_keep(&the_tracer.magazines, page->stride, (uintptr_t)block, slot))
         free_unkept(under, block);
 }

@@ -237,7 +237,7 @@ static void a_tally_made_after_the_peak_held_nothing_then(void **state) {
 /* Its total and what was freed, as after `blocks` blocks of `bytes` bytes in all. */
 static void give_a_past(struct world *world, uint32_t who, uint64_t bytes, uint64_t blocks) {
     struct tally *tally = &world->ledger.tallies[tally_of(world, who)];
-    tally->total = tally->freed = blocks << BLOCKS_SHIFT | bytes;
+    tally->words[TOTAL] = tally->words[FREED] = blocks << BLOCKS_SHIFT | bytes;
 }
 
 static void assert_pair(pair counters, uint64_t bytes, uint64_t blocks) {
@@ -266,7 +266,7 @@ static void a_word_with_many_blocks_spills(void **state) {
     ledger_lose(&world.ledger, id, 9);
     assert_pair(ledger_at_peak(&world.ledger, id), 521, 2);
     ledger_lose(&world.ledger, id, 512); /* what was freed spills too */
-    assert_int_equal(world.ledger.tallies[id].freed, 0);
+    assert_int_equal(world.ledger.tallies[id].words[FREED], 0);
     assert_pair(ledger_live(&world.ledger, id), 0, 0);
     assert_pair(ledger_at_peak(&world.ledger, id), 521, 2);
     ledger_gain(&world.ledger, tally_of(&world, 1), 9);
@@ -341,7 +341,7 @@ static void a_move_sees_to_it_that_the_bytes_do_not_run_over(void **state) {
     give_a_past(&world, 0, FULL_BYTES - 10, 1);
     ledger_gain(&world.ledger, id, 512);
     ledger_move(&world.ledger, id, tally_of(&world, 1), 1);
-    assert_int_equal(world.ledger.tallies[id].total, 0);
+    assert_int_equal(world.ledger.tallies[id].words[TOTAL], 0);
     assert_pair(ledger_total(&world.ledger, id), FULL_BYTES + 501, 1);
     end(&world);
 }
