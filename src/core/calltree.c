@@ -165,16 +165,17 @@ static status intern_unexpected(struct callpaths *paths, uint32_t parent, uint32
     return STATUS_OK;
 }
 
+enum { EXPECTED_AHEAD = 3 };
+
 /* One of the few behind the last ones that were asked for; not all are asked for each time (walk.h remembers some). */
 static bool find_expected(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                           uint32_t *id) {
     for (uint32_t i = 0; i < EXPECTED; i++) {
-        uint32_t end = paths->expected[i] + 3 < paths->node_count ? paths->expected[i] + 3
-                                                                  : paths->node_count;
-        for (*id = paths->expected[i]; *id < end; ++*id) {
+        const uint32_t first = paths->expected[i];
+        for (*id = first; *id < paths->node_count && *id - first < EXPECTED_AHEAD; ++*id) {
             if (is_node(paths, *id, parent, site, depth)) {
                 paths->expected[i] = *id + 1;
-                paths->forgettable = i + 1 < EXPECTED ? i + 1 : 0;
+                paths->forgettable = (i + 1) % EXPECTED;
                 return true;
             }
         }

@@ -44,9 +44,9 @@ struct callpaths {
     struct idtable node_index;
     uint32_t site_count; /* ids below it are in use */
     uint32_t node_count;
-    uint32_t expected
-        [EXPECTED];       /* nodes behind those lately interned: what ran once runs again in the same order */
-    uint32_t forgettable; /* which of them the next one that is not among them replaces */
+    uint32_t
+        expected[EXPECTED];  /* behind nodes lately interned: what ran once runs again in the same order */
+    uint32_t forgettable;    /* which of them makes room for another */
     struct snapshot *newest; /* borrowed: of those that refer to these paths (share.h) */
     _Atomic uint32_t weight; /* see callpaths_weight; written under the lock */
     _Atomic uint32_t references;

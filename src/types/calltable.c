@@ -213,9 +213,8 @@ const char call_table_doc[] =
     "Columns (bytes of native integers) of the calls in some views of a snapshot, or of two to compare, the\n"
     "newer one first: parents, sites, merged (32 bits each), a list of (sizes, counts) for each view of the\n"
     "first snapshot, then of the second (64 bits each), and a list of the sites' ((filename, lineno),\n"
-    "function). Callers come first; all in preorder. The `enough` largest calls stay, and up to `most` with "
-    "a\n"
-    "share of `least` (0 to 1); smaller ones are added up in rows whose `merged` is not 0. Views that are\n"
+    "function). Callers come first; all in preorder. The `enough` largest calls stay, and up to `most` with\n"
+    "a share of `least` (0 to 1); smaller ones are added up in rows whose `merged` is not 0. Views that are\n"
     "still in a file are read from it, and not kept.";
 
 /* --- the flame graph --- */
