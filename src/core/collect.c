@@ -1,6 +1,7 @@
 /* collect: see collect.h. First all that can fail: what stays is chosen, and put into a new tree; then the new ids go
  * where the old ones are, which cannot. Under the main GIL and the side's lock. */
 #include "collect.h"
+#include "rest.h"
 #include "sort.h"
 
 #include <string.h>
@@ -12,20 +13,21 @@ struct plan {
     uint32_t *nodes;         /* old id -> NEEDED, then its new id; 0: goes */
     uint32_t *sites;         /* old id -> new id; 0: goes, or not met yet */
     uint32_t *names;         /* the same */
-    struct sort_item *idle;  /* tallies that are history: {bytes, idle_ref} */
+    struct sort_item *idle;  /* what is history: {bytes, idle_ref} */
     struct sort_item *spare;
     size_t idle_count;
+    size_t idle_bytes;     /* of each of the two */
     struct path_ends ends; /* of the old tree */
     uint32_t forgotten;    /* node in the new tree */
 };
 
 enum { NEEDED = 1 };
 
-/* A tally of the ledger (`part` 0) or of a shard of the side (its number + 1), as one number. */
+/* A node (`part` 0), or a tally of a shard of the side (its number + 1), as one number. */
 static uint64_t idle_ref(uint32_t part, uint32_t id) { return (uint64_t)part << 32 | id; }
 
-static size_t most_tallies(const struct tracer *tracer) {
-    size_t count = tracer->ledger.count;
+static size_t most_idle(const struct tracer *tracer) {
+    size_t count = rest_words(tracer);
     for (uint32_t i = 0; i < SHARDS; i++)
         count += tracer->side.shards[i].count;
     return count;
@@ -33,13 +35,13 @@ static size_t most_tallies(const struct tracer *tracer) {
 
 static status plan_init(struct plan *plan, struct tracer *tracer) {
     struct vmem *memory = &tracer->memory;
-    size_t items = most_tallies(tracer) * sizeof(struct sort_item);
     *plan = (struct plan){.tracer = tracer, .old = tracer->paths, .ends = callpaths_ends(tracer->paths)};
+    plan->idle_bytes = most_idle(tracer) * sizeof(struct sort_item);
     plan->nodes = vmem_map(memory, plan->ends.nodes * sizeof *plan->nodes);
     plan->sites = vmem_map(memory, plan->ends.sites * sizeof *plan->sites);
     plan->names = vmem_map(memory, plan->ends.strings * sizeof *plan->names);
-    plan->idle = vmem_map(memory, items);
-    plan->spare = vmem_map(memory, items);
+    plan->idle = vmem_map(memory, plan->idle_bytes);
+    plan->spare = vmem_map(memory, plan->idle_bytes);
     if (plan->nodes == NULL || plan->sites == NULL || plan->names == NULL || plan->idle == NULL ||
         plan->spare == NULL)
         return STATUS_NOMEM;
@@ -49,12 +51,11 @@ static status plan_init(struct plan *plan, struct tracer *tracer) {
 
 static void plan_fini(struct plan *plan) {
     struct vmem *memory = &plan->tracer->memory;
-    size_t items = most_tallies(plan->tracer) * sizeof(struct sort_item);
     vmem_unmap(memory, plan->nodes, plan->ends.nodes * sizeof *plan->nodes);
     vmem_unmap(memory, plan->sites, plan->ends.sites * sizeof *plan->sites);
     vmem_unmap(memory, plan->names, plan->ends.strings * sizeof *plan->names);
-    vmem_unmap(memory, plan->idle, items);
-    vmem_unmap(memory, plan->spare, items);
+    vmem_unmap(memory, plan->idle, plan->idle_bytes);
+    vmem_unmap(memory, plan->spare, plan->idle_bytes);
     callpaths_release(plan->fresh);
 }
 
@@ -79,7 +80,7 @@ static size_t weigh(const struct plan *plan, uint32_t id) {
     return nodes + names / NAME_BYTES_PER_NODE;
 }
 
-/* `node`: 0 of a free id. `bytes`: what its tally has counted in all. */
+/* `node`: 0 of a free id. `bytes`: what was counted in all. */
 static void sift(struct plan *plan, uint32_t node, bool is_idle, uint64_t bytes, uint64_t ref) {
     if (node != 0 && is_idle)
         plan->idle[plan->idle_count++] = (struct sort_item){bytes, ref};
@@ -89,8 +90,7 @@ static void sift(struct plan *plan, uint32_t node, bool is_idle, uint64_t bytes,
 
 static uint32_t node_of(const struct plan *plan, uint64_t ref) {
     uint32_t id = (uint32_t)ref, part = (uint32_t)(ref >> 32);
-    return part != 0 ? shard_tally(&plan->tracer->side.shards[part - 1], id)->node
-                     : plan->tracer->ledger.tallies[id].node;
+    return part != 0 ? shard_tally(&plan->tracer->side.shards[part - 1], id)->node : id;
 }
 
 static int keep_order(const void *owner, uint64_t a, uint64_t b) {
@@ -101,9 +101,14 @@ static int keep_order(const void *owner, uint64_t a, uint64_t b) {
 static void choose(struct plan *plan, size_t room) {
     const struct tracer *tracer = plan->tracer;
     const struct ledger *ledger = &tracer->ledger;
-    for (uint32_t id = 1; id < ledger->count; id++)
-        sift(plan, ledger->tallies[id].node, ledger_is_idle(ledger, id), ledger_total(ledger, id).bytes,
-             idle_ref(0, id));
+    for (uint32_t node = 1; node < rest_words(tracer); node++) {
+        const uint64_t word = *rest_word(tracer, node);
+        const uint32_t id = tally_of_word(word);
+        if (id != 0)
+            sift(plan, node, ledger_is_idle(ledger, id), ledger_total(ledger, id).bytes, idle_ref(0, node));
+        else if (is_at_rest(word))
+            sift(plan, node, true, word_pair(word).bytes, idle_ref(0, node));
+    }
     for (uint32_t i = 0; i < SHARDS; i++) {
         const struct shard *shard = &tracer->side.shards[i];
         for (uint32_t id = 1; id < shard->count; id++) {
@@ -191,37 +196,42 @@ static void renumber_codes(const struct plan *plan) {
         codes->entries[i].site = plan->sites[codes->entries[i].site];
 }
 
-/* The first path that goes becomes PATH_FORGOTTEN's tally, where there is none: so no memory is needed. A new node id
- * is never above the old one, so there is a place for it. Returns how many paths went. */
-static uint32_t renumber_ledger(const struct plan *plan) {
+/* What a path that goes has allocated becomes PATH_FORGOTTEN's. */
+static void let_go(const struct plan *plan, uint64_t word, uint32_t heir) {
+    const uint32_t id = tally_of_word(word);
+    if (id != 0)
+        ledger_bequeath(&plan->tracer->ledger, id, heir);
+    else
+        ledger_bequeath_word(&plan->tracer->ledger, word, heir);
+}
+
+/* A new node id is never above the old one, so there is a place for it, and what was there has gone. Returns how many
+ * paths went. */
+static uint32_t renumber_words(const struct plan *plan) {
     struct tracer *tracer = plan->tracer;
-    struct ledger *ledger = &tracer->ledger;
-    uint32_t *tallies = (uint32_t *)tracer->node_tallies.base, gone = 0;
-    uint32_t heir = tallies[tracer->forgotten_node];
-    memset(tallies, 0, tracer->node_tallies.committed);
-    for (uint32_t id = 1; id < ledger->count; id++) {
-        struct tally *tally = &ledger->tallies[id];
-        if (tally->node == 0)
-            continue; /* a free id */
-        uint32_t node = plan->nodes[tally->node];
+    const uint32_t heir = tally_of_word(*rest_word(tracer, tracer->forgotten_node));
+    uint32_t gone = 0;
+    for (uint32_t old = 1; old < rest_words(tracer); old++) {
+        const uint64_t word = *rest_word(tracer, old);
+        *rest_word(tracer, old) = 0;
+        if (word == 0)
+            continue;
+        const uint32_t node = plan->nodes[old], id = tally_of_word(word);
         gone += node == 0;
-        if (node == 0 && heir != 0) {
-            ledger_bequeath(ledger, id, heir);
+        if (node == 0) {
+            let_go(plan, word, heir);
             continue;
         }
-        if (node == 0) {
-            heir = id;
-            node = plan->forgotten;
-        }
-        tally_set_node(tally, node);
-        tallies[node] = id;
+        if (id != 0)
+            tally_set_node(&tracer->ledger.tallies[id], node);
+        *rest_word(tracer, node) = word;
     }
     return gone;
 }
 
 static void commit(struct plan *plan) {
     struct tracer *tracer = plan->tracer;
-    uint32_t gone = renumber_ledger(plan);
+    uint32_t gone = renumber_words(plan);
     gone += side_renumber_locked(&tracer->side, plan->nodes, plan->forgotten);
     renumber_codes(plan);
     mirrors_empty(&tracer->mirrors);

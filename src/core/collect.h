@@ -12,7 +12,7 @@
  * What stays goes into a new tree; the old one lives on for the snapshots that share it. Node and site ids change;
  * tally ids, which the records of blocks hold, do not. Mirrors and steps know nodes, so they are emptied.
  *
- * When: at the start of a slow capture, where nobody who holds the main GIL has an id at hand, and the tree's weight
+ * When: before a slow walk, where nobody who holds the main GIL has an id at hand, and the tree's weight
  * is above `collect_above`; then that becomes twice what was kept, so the cost for each new node stays the same.
  * Takes the side's lock for all that time. Threads without the GIL may still intern into the old tree; tracer_side_put
  * tells them. O(nodes + tallies). Needs memory for the new tree beside the old one; fails with NOMEM or FULL, and all

@@ -1,6 +1,7 @@
 /* freeze: views of the tracer as snapshots. Holds the main GIL; takes the side's lock while it reads the side.
  *
  * live: the records are counted by (tally, size) in one pass; peak and total: one row a tally. */
+#include "rest.h"
 #include "sidepaths.h"
 #include "tracer.h"
 
@@ -247,6 +248,17 @@ static void add_shard(const struct tracer *tracer, enum view view, const struct 
     }
 }
 
+/* Paths at rest have a history, and nothing else. */
+static status add_history(const struct tracer *tracer, struct snapshot *snapshot) {
+    status result = STATUS_OK;
+    for (uint32_t node = 0; node < rest_words(tracer) && result == STATUS_OK; node++) {
+        const uint64_t word = *rest_word(tracer, node);
+        if (is_at_rest(word))
+            result = add_sum(snapshot, DOMAIN_PYTHON, node, word_pair(word));
+    }
+    return result;
+}
+
 static status freeze_tallies(struct tracer *tracer, const struct side_paths *paths,
                              struct snapshot *snapshot) {
     const struct ledger *ledger = &tracer->ledger;
@@ -255,6 +267,8 @@ static status freeze_tallies(struct tracer *tracer, const struct side_paths *pat
         pair sum = snapshot->view == VIEW_TOTAL ? ledger_total(ledger, id) : ledger_at_peak(ledger, id);
         result = add_sum(snapshot, DOMAIN_PYTHON, ledger->tallies[id].node, sum);
     }
+    if (snapshot->view == VIEW_TOTAL && result == STATUS_OK)
+        result = add_history(tracer, snapshot);
     for (uint32_t i = 0; i < SHARDS; i++)
         add_shard(tracer, snapshot->view, paths, i);
     for (uint32_t number = 1; number < paths->count && result == STATUS_OK; number++) {

@@ -54,7 +54,7 @@ static status take_id(struct ledger *ledger, uint32_t *id) {
     return result;
 }
 
-status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id) {
+status ledger_add(struct ledger *ledger, uint32_t node, uint64_t history, uint32_t *id) {
     uint32_t taken;
     status result = take_id(ledger, &taken);
     if (result != STATUS_OK)
@@ -62,6 +62,8 @@ status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id) {
     struct tally *tally = &ledger->tallies[taken];
     tally_set_node(tally, node);
     tally->epoch = ledger->epoch & EPOCH_MASK; /* at the peak it held nothing */
+    tally->words[TOTAL] = tally->words[FREED] = history;
+    ledger->used++;
     *id = taken;
     return STATUS_OK;
 }
@@ -184,18 +186,40 @@ out_of_line void ledger_next_epoch(struct ledger *ledger) {
         epochs_anew(ledger);
 }
 
-/* What an idle tally has allocated becomes the heir's; what that holds, and held at the peak, stays. */
-void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir) {
+static void give_back(struct ledger *ledger, uint32_t id) {
     struct tally *tally = &ledger->tallies[id];
-    assert(id != heir && ledger_live(ledger, id).blocks == 0);
-    pair history = ledger_total(ledger, id);
-    if (history.blocks != 0) {
-        struct spill *spill = spill_to(ledger, heir);
-        pair_join(&spill->pairs[TOTAL], history);
-        pair_join(&spill->pairs[FREED], history);
-    }
+    assert(ledger_live(ledger, id).blocks == 0);
     if (tally->has_spilled)
         memset(spill_of(ledger, id), 0, sizeof(struct spill));
     *tally = (struct tally){.epoch = ledger->free, .has_spilled = tally->has_spilled};
     ledger->free = id;
+    ledger->used--;
+}
+
+/* What was allocated elsewhere becomes the heir's; what that holds, and held at the peak, stays. */
+static void inherit(struct ledger *ledger, uint32_t heir, pair history) {
+    if (history.blocks == 0)
+        return;
+    struct spill *spill = spill_to(ledger, heir);
+    pair_join(&spill->pairs[TOTAL], history);
+    pair_join(&spill->pairs[FREED], history);
+}
+
+void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir) {
+    assert(id != heir);
+    inherit(ledger, heir, ledger_total(ledger, id));
+    give_back(ledger, id);
+}
+
+void ledger_bequeath_word(struct ledger *ledger, uint64_t history, uint32_t heir) {
+    inherit(ledger, heir, word_pair(history));
+}
+
+void ledger_rest(struct ledger *ledger, uint32_t id, uint64_t *history) {
+    const struct tally *tally = &ledger->tallies[id];
+    assert(ledger_is_idle(ledger, id));
+    if (tally->has_spilled)
+        return;
+    *history = tally->words[TOTAL];
+    give_back(ledger, id);
 }

@@ -55,6 +55,7 @@ struct ledger {
     uint64_t epoch; /* 1, 2, ...: 64 bits do not wrap; tallies know it & EPOCH_MASK, which is never 0 */
     uint32_t count; /* ids below it are in use or free; id 0 is none */
     uint32_t free;  /* the first free id, 0: none; the others hang on it */
+    uint32_t used;  /* ids that are not free */
     struct region region;
     struct region spills;  /* struct spill, by id */
     struct vmem untouched; /* the account of `spills` */
@@ -63,10 +64,13 @@ struct ledger {
 
 nodiscard status ledger_init(struct ledger *ledger, struct vmem *account);
 void ledger_fini(struct ledger *ledger); /* also of a zeroed ledger */
-nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id);
+/* `history`: what came and went there before, as a word. */
+nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint64_t history, uint32_t *id);
 
-/* Gives back the id of an idle tally; its history becomes `heir`'s. */
+/* Gives back the id of an idle tally; its history becomes `heir`'s, or goes into a word, where it fits one. */
 void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir);
+void ledger_bequeath_word(struct ledger *ledger, uint64_t history, uint32_t heir);
+void ledger_rest(struct ledger *ledger, uint32_t id, uint64_t *history);
 
 static inline void tally_set_node(struct tally *tally, uint32_t node) { tally->node = node & INT32_MAX; }
 

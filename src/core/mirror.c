@@ -72,16 +72,30 @@ static status forget_all(struct mirrors *mirrors) {
     return STATUS_OK;
 }
 
-/* Entries that were never written are left untouched: there may be no memory behind them yet. */
-void mirrors_empty(struct mirrors *mirrors) {
+/* Those alone that were ever written: there may be no memory behind the others yet. */
+static void each_entry(const struct mirrors *mirrors, void (*change)(struct mirror_entry *entry)) {
     for (size_t i = 0; i <= mirrors->mask; i++) {
         const struct mirror *mirror = &mirrors->threads[i];
         for (size_t j = 0; mirror->thread != NULL && j < mirror->slots; j++) {
-            if (mirror->entries[j].frame != NULL)
-                mirror->entries[j] = (struct mirror_entry){.frame = j == 0 ? NO_FRAME : NULL};
+            const void *frame = mirror->entries[j].frame;
+            if (frame != NULL && frame != NO_FRAME)
+                change(&mirror->entries[j]);
         }
     }
 }
+
+/* Only the first entry must not be of no frame at all. */
+static void empty(struct mirror_entry *entry) { *entry = (struct mirror_entry){.frame = NO_FRAME}; }
+
+static void forget_tallies(struct mirror_entry *entry) {
+    entry->top = 0;
+    entry->tally = 0;
+    memset(entry->others, 0, sizeof entry->others);
+}
+
+void mirrors_empty(struct mirrors *mirrors) { each_entry(mirrors, empty); }
+
+void mirrors_forget_tallies(struct mirrors *mirrors) { each_entry(mirrors, forget_tallies); }
 
 static void unpack(struct mirrors *mirrors, struct mirror *mirror) {
     mirrors->current = mirror;

@@ -61,7 +61,8 @@ struct mirrors {
 nodiscard status mirrors_init(struct mirrors *mirrors, struct vmem *account);
 void mirrors_fini(struct mirrors *mirrors); /* also of zeroed mirrors */
 nodiscard status mirrors_switch(struct mirrors *mirrors, const void *thread);
-void mirrors_empty(struct mirrors *mirrors); /* no frame of any thread is known any more */
+void mirrors_empty(struct mirrors *mirrors);          /* no frame of any thread is known any more */
+void mirrors_forget_tallies(struct mirrors *mirrors); /* frames are known, but none that was on top */
 /* More room for deeper stacks. A failure is benign: frames push each other out more often. */
 void mirror_grow(struct mirrors *mirrors, uint32_t depth);
 

@@ -1,12 +1,13 @@
 /* tracer: slow ways, the two partitions together, start and stop (tracer.h). Under the main GIL but for the calls
  * on the side partition, which any thread may make. */
 #include "blocks.h"
+#include "rest.h"
 
 #include <string.h>
 
 /* --- start, stop, clear ----------------------------------------------------------------------------------------- */
 
-#define MOST_NODE_TALLIES (((size_t)TALLY_MASK + 1) * sizeof(uint32_t))
+#define MOST_NODE_WORDS (((size_t)TALLY_MASK + 1) * sizeof(uint64_t))
 
 static status init_named(struct tracer *tracer) {
     struct callpaths *paths = tracer->paths;
@@ -15,7 +16,10 @@ static status init_named(struct tracer *tracer) {
     if (result == STATUS_OK)
         result = path_named_locked(paths, PATH_FORGOTTEN, &tracer->forgotten_node);
     lock_release(&paths->lock);
-    return result == STATUS_OK ? tracer_tally_of(tracer, tracer->unknown_node, &tracer->unknown) : result;
+    if (result == STATUS_OK)
+        result = tracer_tally_of(tracer, tracer->unknown_node, &tracer->unknown);
+    uint32_t forgotten; /* it always has one, so that a collection needs none */
+    return result == STATUS_OK ? tracer_tally_of(tracer, tracer->forgotten_node, &forgotten) : result;
 }
 
 /* Everything of the main partition but the call tree. */
@@ -33,12 +37,13 @@ static status init_tables(struct tracer *tracer) {
     if (result == STATUS_OK)
         result = codemap_init(&tracer->codes, memory);
     if (result == STATUS_OK)
-        result = region_init(&tracer->node_tallies, memory, MOST_NODE_TALLIES);
+        result = region_init(&tracer->node_words, memory, MOST_NODE_WORDS);
     if (result == STATUS_OK)
         result = disowned_init(&tracer->disowned, memory);
     if (result == STATUS_OK && (tracer->cache = vmem_map(memory, CACHE_BYTES)) == NULL)
         result = STATUS_NOMEM;
     tracer->generation = 1; /* an empty step has 0 */
+    tracer->rest_above = REST_LEAST;
     tracer->strays = false;
     return result == STATUS_OK ? init_named(tracer) : result;
 }
@@ -50,7 +55,7 @@ static void fini_tables(struct tracer *tracer) {
     magazines_forget_all(&tracer->magazines);
     bigmap_fini(&tracer->big);
     codemap_fini(&tracer->codes);
-    region_fini(&tracer->node_tallies);
+    region_fini(&tracer->node_words);
     disowned_fini(&tracer->disowned);
     vmem_unmap(&tracer->memory, tracer->cache, CACHE_BYTES);
     tracer->cache = NULL;
@@ -145,13 +150,16 @@ void tracer_count_lost(struct tracer *tracer) {
 /* --- the main partition ----------------------------------------------------------------------------------------- */
 
 status tracer_tally_of(struct tracer *tracer, uint32_t node, uint32_t *tally) {
-    status result = region_grow(&tracer->node_tallies, ((size_t)node + 1) * sizeof(uint32_t));
+    status result = region_grow(&tracer->node_words, ((size_t)node + 1) * sizeof(uint64_t));
     if (result != STATUS_OK)
         return result;
-    uint32_t *known = (uint32_t *)tracer->node_tallies.base + node;
-    if (*known == 0)
-        result = ledger_add(&tracer->ledger, node, known);
-    *tally = *known;
+    uint64_t *word = rest_word(tracer, node);
+    *tally = tally_of_word(*word);
+    if (*tally != 0)
+        return STATUS_OK;
+    result = ledger_add(&tracer->ledger, node, *word, tally);
+    if (result == STATUS_OK)
+        *word = IN_LEDGER | *tally;
     return result;
 }
 
@@ -447,5 +455,5 @@ bool tracer_check(const struct tracer *tracer) {
            records.bytes == tracer->ledger.current && addrmap_check(&tracer->map) &&
            bigmap_check(&tracer->big) && young_check(&tracer->measures.young) &&
            magazines_check(&tracer->magazines) && codemap_check(&tracer->codes) &&
-           side_check(&tracer->side) && callpaths_check(tracer->paths);
+           side_check(&tracer->side) && callpaths_check(tracer->paths) && rest_check(tracer);
 }

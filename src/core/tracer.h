@@ -30,7 +30,12 @@
 #include "snapshot.h"
 #include "tracked.h"
 
-enum { CACHE_SIZE = SIZED(1024, 2), COLLECT_LEAST = SIZED(1 << 18, 32), DOMAIN_PYTHON = 0 };
+enum {
+    CACHE_SIZE = SIZED(1024, 2),
+    COLLECT_LEAST = SIZED(1 << 18, 32),
+    REST_LEAST = SIZED(1024, 2),
+    DOMAIN_PYTHON = 0
+};
 #define CACHE_BYTES (CACHE_SIZE * sizeof(struct step))
 
 /* One remembered step of a walk; lives as long as no code object with known instructions has died. */
@@ -56,9 +61,10 @@ struct tracer {              /* NOLINT(clang-analyzer-optin.performance.Padding)
     struct bigmap big;
     struct step *cache;
     struct codemap codes;
-    struct callpaths *paths;    /* owned reference */
-    struct region node_tallies; /* uint32_t by node: its tally in the ledger, 0 if none */
-    uint32_t unknown;           /* tally of the call path "<unknown>" */
+    struct callpaths *paths;  /* owned reference */
+    struct region node_words; /* uint64_t by node: where its numbers are (rest.h) */
+    uint32_t rest_above;      /* more tallies than these: those that are idle come to rest */
+    uint32_t unknown;         /* tally of the call path "<unknown>" */
     uint32_t unknown_node;
     uint32_t forgotten_node; /* of the call path "<forgotten>" (collect.h) */
     uint64_t run;            /* advances with every start and clear; protected as `active` */

@@ -3,6 +3,7 @@
 #include "walk_frames.h"
 
 #include "../core/collect.h"
+#include "../core/rest.h"
 #include "../core/walk_slow.h"
 
 static struct walk_stack scratch; /* under the main GIL */
@@ -10,7 +11,6 @@ static bool marks_allowed = true; /* the same */
 
 out_of_line uint32_t capture_slow(PyThreadState *thread) {
     FRAME *top = frame_top(thread), *begun = walk_begun(top);
-    collect_if_due(&the_tracer);
     /* A trace function may send the frame that it traces to another line: frames above that one stay unmarked, so
      * that the walk always comes down to it and looks. */
     the_tracer.may_mark = marks_allowed && thread->tracing == 0;
@@ -19,6 +19,9 @@ out_of_line uint32_t capture_slow(PyThreadState *thread) {
         if (likely(tally != 0))
             return tally;
     }
+    /* Only here do paths and tallies come to be, and no id is at hand. */
+    collect_if_due(&the_tracer);
+    rest_if_due(&the_tracer);
     return walk_any(&the_tracer, begun, &scratch);
 }
 

@@ -9,6 +9,7 @@
 
 #include "blocks.h"
 #include "collect.h"
+#include "rest.h"
 
 static inline struct thread *now(struct world *world) { return &world->threads[world->running]; }
 static inline FRAME *top_of(struct world *world) { return now(world)->top; }
@@ -137,12 +138,15 @@ static inline uint32_t walk(struct world *world, uint32_t how) {
         return 0;
     if ((how & 1) == 0)
         tally = walk_marked(tracer, f);
-    if (tally == 0)
-        collect_if_due(tracer);
     FRAME *begun = walk_begun(f);
     if (tally == 0 && begun != NULL && (how & 2) == 0)
         tally = walk_begun_known(tracer, f, begun);
-    return tally != 0 ? tally : walk_any(tracer, begun, &scratch);
+    if (tally != 0)
+        return tally;
+    collect_if_due(tracer);
+    if ((how & 4) != 0)
+        tracer_rest(tracer);
+    return walk_any(tracer, begun, &scratch);
 }
 
 #endif

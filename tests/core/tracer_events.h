@@ -8,6 +8,7 @@
 
 #include "blocks.h"
 #include "collect.h"
+#include "rest.h"
 
 /* --- the main partition -------------------------------------------------------------------------------- */
 
@@ -216,6 +217,12 @@ static inline void log_forgotten(struct world *world) {
         if (!stays[who % NODES])
             peak_add(&world->log, PEAK_FORGET, who, FORGOTTEN + who / NODES, 0);
     }
+}
+
+/* What idle paths have allocated is still known, and what the others hold. */
+static inline void come_to_rest(struct world *world) {
+    tracer_rest(&world->tracer);
+    peak_add(&world->log, PEAK_JUDGE, 0, 0, 0);
 }
 
 /* Keeps all history, or none. The nodes of the world have new ids afterwards: that needs memory, and gets it. */

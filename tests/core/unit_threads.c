@@ -5,6 +5,7 @@
 
 #include "blocks.h"
 #include "collect.h"
+#include "rest.h"
 
 #include <pthread.h>
 
@@ -235,6 +236,8 @@ static void at_the_end_the_tracer_knows_the_blocks_of_all_threads(void **state) 
             gil_event(&lists[0]);
             if (step % 29 == 0)
                 assert_int_equal(tracer_collect(&tracer, step % 2 == 0 ? 0 : NODES), STATUS_OK);
+            if (step % 13 == 0)
+                tracer_rest(&tracer);
             if (step % 64 == 0) {
                 tracer_memory(&tracer, &current, &peak);
                 assert_true(current <= peak && peak >= observed);
@@ -268,6 +271,8 @@ static void the_peak_is_the_sum_of_its_shares_while_others_go_on(void **state) {
             assert_int_equal(tracer_collect(&tracer, 0), STATUS_OK);
         if (step % 50 == 0)
             tracer_reset_peak(&tracer);
+        if (step % 7 == 0)
+            tracer_rest(&tracer);
         if (step % 10 == 0) {
             struct snapshot *snapshot;
             uint64_t current, before, after, sum = 0;

@@ -236,6 +236,8 @@ static void random_events(struct world *world, int events, uint32_t apart, uint3
             main_event(world, growth);
         if (below(world, 90) == 0)
             collect(world, below(world, 3) == 0);
+        if (below(world, 30) == 0)
+            come_to_rest(world);
         if (below(world, 50) == 0)
             assert_as_model(world);
     }
