@@ -205,6 +205,13 @@ status path_named_locked(struct callpaths *paths, const char *name, uint32_t *no
     return result == STATUS_OK ? node_intern_locked(paths, 0, id, 1, node) : result;
 }
 
+struct path_ends callpaths_ends(struct callpaths *paths) {
+    lock_acquire(&paths->lock);
+    struct path_ends ends = {paths->strings.count, paths->site_count, paths->node_count};
+    lock_release(&paths->lock);
+    return ends;
+}
+
 void callpaths_seal(struct callpaths *paths) {
     idtable_fini(&paths->site_index);
     idtable_fini(&paths->node_index);

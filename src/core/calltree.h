@@ -85,6 +85,13 @@ static inline const struct site *site_get(const struct callpaths *paths, uint32_
 static inline const struct node *node_get(const struct callpaths *paths, uint32_t id) {
     return (const struct node *)paths->nodes.base + id;
 }
+/* How many ids the call paths have now: all that a snapshot refers to are below. Takes paths->lock for a
+ * moment. */
+struct path_ends {
+    uint32_t strings, sites, nodes;
+};
+struct path_ends callpaths_ends(struct callpaths *paths);
+
 /* Gives the indices back of paths that nobody else knows yet: nothing is interned or appended afterwards. */
 void callpaths_seal(struct callpaths *paths);
 

@@ -1,9 +1,10 @@
-/* freeze: views of the tracer as snapshots. Holds the main GIL; takes the side's lock while it reads the side.
+/* freeze: views of the tracer as snapshots (freeze.h).
  *
  * live: the records are counted by (tally, size) in one pass; peak and total: one row a tally. */
+#include "freeze.h"
+
 #include "rest.h"
 #include "sidepaths.h"
-#include "tracer.h"
 
 #include <string.h>
 

@@ -69,13 +69,6 @@ const struct row *snapshot_row(const struct snapshot *snapshot, size_t i) {
     return row;
 }
 
-struct path_ends callpaths_ends(struct callpaths *paths) {
-    lock_acquire(&paths->lock);
-    struct path_ends ends = {paths->strings.count, paths->site_count, paths->node_count};
-    lock_release(&paths->lock);
-    return ends;
-}
-
 uint32_t path_frames(const struct callpaths *paths, uint32_t node, uint32_t limit) {
     uint32_t frames = 0;
     for (; node != 0 && frames < limit; node = node_get(paths, node)->parent)

@@ -85,13 +85,6 @@ struct moment {
     uint32_t frames;                    /* most frames of a traceback */
 };
 
-/* How many ids the call paths have now: all that a snapshot refers to are below. Takes paths->lock for a
- * moment. */
-struct path_ends {
-    uint32_t strings, sites, nodes;
-};
-struct path_ends callpaths_ends(struct callpaths *paths);
-
 /* The number of frames of a node's traceback: its path's length, at most `limit`. */
 uint32_t path_frames(const struct callpaths *paths, uint32_t node, uint32_t limit);
 

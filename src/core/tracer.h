@@ -27,7 +27,6 @@
 #include "measure.h"
 #include "mirror.h"
 #include "side.h"
-#include "snapshot.h"
 #include "tracked.h"
 
 enum {
@@ -151,13 +150,6 @@ void tracer_side_forget(struct tracer *tracer, bool joint, struct taken taken);
 
 void tracer_memory(struct tracer *tracer, uint64_t *current, uint64_t *peak); /* bytes */
 void tracer_reset_peak(struct tracer *tracer);
-/* Views of one moment, as new snapshots in `account`; references of the caller's. Views that are not wanted are NULL.
- * (freeze.c) */
-nodiscard status tracer_freeze_views(struct tracer *tracer, struct vmem *account,
-                                     const bool wanted[VIEW_COUNT], struct moment *moment);
-/* One view. */
-nodiscard status tracer_freeze(struct tracer *tracer, struct vmem *account, enum view view,
-                               struct snapshot **result);
 bool tracer_check(const struct tracer *tracer);
 
 #endif

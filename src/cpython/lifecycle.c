@@ -6,6 +6,7 @@
  * Nothing is freed that a late hook may touch: the_tracer and its side's locks live as long as the process.
  * At interpreter exit nothing is stopped: objects' finalisers may still want their tracebacks, and what the tracer
  * holds is its own. All calls with the main interpreter's GIL, but for the fork handlers. */
+#include "../core/freeze.h"
 #include "../types/engine.h"
 
 #include "capi.h"

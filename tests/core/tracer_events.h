@@ -8,6 +8,7 @@
 
 #include "blocks.h"
 #include "collect.h"
+#include "freeze.h"
 #include "rest.h"
 
 /* --- the main partition -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include "blocks.h"
 #include "collect.h"
+#include "freeze.h"
 
 enum { PATHS = 400, DEEP = 4 };
 

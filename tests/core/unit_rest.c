@@ -4,6 +4,7 @@
 
 #include "blocks.h"
 #include "collect.h"
+#include "freeze.h"
 #include "rest.h"
 
 static struct tracer tracer;

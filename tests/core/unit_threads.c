@@ -5,6 +5,7 @@
 
 #include "blocks.h"
 #include "collect.h"
+#include "freeze.h"
 #include "rest.h"
 
 #include <pthread.h>
