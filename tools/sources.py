@@ -5,6 +5,9 @@
 
 A list stands between `NAME = files(` and the next line that begins with `)`; memtally/meson.build is nothing
 but lists.
+
+The C files of src/core and src/types have two lists: what runs in every traced program, and what runs only
+where somebody asks for something. The linker puts the former together (src/meson.build says why).
 """
 
 import collections.abc
@@ -15,14 +18,38 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGED = (".py", ".pyi", ".typed", ".html", ".css", ".js", ".txt")
 MAIN = re.compile(r"^int\s+main\s*\(", re.MULTILINE)
+INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
+HOOKS = ROOT / "src" / "cpython" / "hooks.c"
+IMPORTING = ("module.c", "slots.c")
+"""What runs of src/types when the module is imported."""
+
+
+def reached(start: pathlib.Path) -> set[pathlib.Path]:
+    """The C file, what it includes, the C files of these headers, what those include, and so on."""
+    found: set[pathlib.Path] = set()
+    waiting = [start]
+    while waiting:
+        file = waiting.pop()
+        if file not in found and file.is_file():
+            found.add(file)
+            waiting += [(file.parent / name).resolve() for name in INCLUDE.findall(file.read_text("utf-8"))]
+            waiting.append(file.with_suffix(".c"))
+    return found
 
 
 def wanted() -> collections.abc.Iterator[tuple[pathlib.Path, str, list[str]]]:
     """Yields (the meson.build, the name of the list, the files that belong into it)."""
-    for folder in ("core", "cpython", "types"):
+    first = reached(HOOKS) | {ROOT / "src" / "types" / name for name in IMPORTING}
+    for folder, name, members in (
+        ("cpython", "cpython_sources", (True, False)),
+        ("core", "tracing_sources", (True,)),
+        ("core", "report_sources", (False,)),
+        ("types", "module_sources", (True,)),
+        ("types", "types_sources", (False,)),
+    ):
         place = ROOT / "src" / folder
-        names = [path.relative_to(place).as_posix() for path in place.rglob("*.c")]
-        yield place / "meson.build", folder + "_sources", names
+        paths = [path for path in place.rglob("*.c") if (path in first) in members]
+        yield place / "meson.build", name, [path.relative_to(place).as_posix() for path in paths]
     place = ROOT / "tests" / "core"
     programs = {path.name: bool(MAIN.search(path.read_text(encoding="utf-8"))) for path in place.glob("*.c")}
     yield (
