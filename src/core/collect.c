@@ -102,12 +102,11 @@ static void choose(struct plan *plan, size_t room) {
     const struct tracer *tracer = plan->tracer;
     const struct ledger *ledger = &tracer->ledger;
     for (uint32_t node = 1; node < rest_words(tracer); node++) {
-        const uint64_t word = *rest_word(tracer, node);
-        const uint32_t id = tally_of_word(word);
+        const uint32_t word = *rest_word(tracer, node), id = tally_of_word(word);
         if (id != 0)
             sift(plan, node, ledger_is_idle(ledger, id), ledger_total(ledger, id).bytes, idle_ref(0, node));
         else if (is_at_rest(word))
-            sift(plan, node, true, word_pair(word).bytes, idle_ref(0, node));
+            sift(plan, node, true, history_of_word(word).bytes, idle_ref(0, node));
     }
     for (uint32_t i = 0; i < SHARDS; i++) {
         const struct shard *shard = &tracer->side.shards[i];
@@ -197,12 +196,12 @@ static void renumber_codes(const struct plan *plan) {
 }
 
 /* What a path that goes has allocated becomes PATH_FORGOTTEN's. */
-static void let_go(const struct plan *plan, uint64_t word, uint32_t heir) {
+static void let_go(const struct plan *plan, uint32_t word, uint32_t heir) {
+    struct ledger *ledger = &plan->tracer->ledger;
     const uint32_t id = tally_of_word(word);
+    ledger_inherit(ledger, heir, id != 0 ? ledger_total(ledger, id) : history_of_word(word));
     if (id != 0)
-        ledger_bequeath(&plan->tracer->ledger, id, heir);
-    else
-        ledger_bequeath_word(&plan->tracer->ledger, word, heir);
+        ledger_remove(ledger, id);
 }
 
 /* A new node id is never above the old one, so there is a place for it, and what was there has gone. Returns how many
@@ -212,7 +211,7 @@ static uint32_t renumber_words(const struct plan *plan) {
     const uint32_t heir = tally_of_word(*rest_word(tracer, tracer->forgotten_node));
     uint32_t gone = 0;
     for (uint32_t old = 1; old < rest_words(tracer); old++) {
-        const uint64_t word = *rest_word(tracer, old);
+        const uint32_t word = *rest_word(tracer, old);
         *rest_word(tracer, old) = 0;
         if (word == 0)
             continue;

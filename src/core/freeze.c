@@ -253,9 +253,7 @@ static void add_shard(const struct tracer *tracer, enum view view, const struct 
 static status add_history(const struct tracer *tracer, struct snapshot *snapshot) {
     status result = STATUS_OK;
     for (uint32_t node = 0; node < rest_words(tracer) && result == STATUS_OK; node++) {
-        const uint64_t word = *rest_word(tracer, node);
-        if (is_at_rest(word))
-            result = add_sum(snapshot, DOMAIN_PYTHON, node, word_pair(word));
+        result = add_sum(snapshot, DOMAIN_PYTHON, node, history_of_word(*rest_word(tracer, node)));
     }
     return result;
 }

@@ -54,7 +54,7 @@ static status take_id(struct ledger *ledger, uint32_t *id) {
     return result;
 }
 
-status ledger_add(struct ledger *ledger, uint32_t node, uint64_t history, uint32_t *id) {
+status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id) {
     uint32_t taken;
     status result = take_id(ledger, &taken);
     if (result != STATUS_OK)
@@ -62,7 +62,6 @@ status ledger_add(struct ledger *ledger, uint32_t node, uint64_t history, uint32
     struct tally *tally = &ledger->tallies[taken];
     tally_set_node(tally, node);
     tally->epoch = ledger->epoch & EPOCH_MASK; /* at the peak it held nothing */
-    tally->words[TOTAL] = tally->words[FREED] = history;
     ledger->used++;
     *id = taken;
     return STATUS_OK;
@@ -131,26 +130,26 @@ out_of_line void ledger_save_spilled(struct ledger *ledger, uint32_t id) {
 
 /* --- blocks of any size -------------------------------------------------------------------------------------------- */
 
-/* One block more in the word of a number, or, where that is no place for so many bytes, in its spill. */
-static void count(struct ledger *ledger, uint32_t id, size_t number, uint64_t bytes) {
+/* More blocks in the word of a number, or, where that is no place for so many, in its spill. */
+static void count(struct ledger *ledger, uint32_t id, size_t number, pair blocks) {
     uint64_t *word = &ledger->tallies[id].words[number];
-    if (bytes >> (BLOCKS_SHIFT - 1) != 0)
-        pair_add(&spill_to(ledger, id)->pairs[number], bytes);
-    else if (word_must_spill(*word += word_of_block(bytes)))
+    if (blocks.bytes >> (BLOCKS_SHIFT - 1) != 0 || blocks.blocks >> (63 - BLOCKS_SHIFT) != 0)
+        pair_join(&spill_to(ledger, id)->pairs[number], blocks);
+    else if (word_must_spill(*word += blocks.blocks << BLOCKS_SHIFT | blocks.bytes))
         ledger_spill(ledger, id, number);
 }
 
 void ledger_gain_big(struct ledger *ledger, uint32_t id, uint64_t bytes) {
     ledger->current += (int64_t)bytes;
     ledger_save(ledger, id);
-    count(ledger, id, TOTAL, bytes);
+    count(ledger, id, TOTAL, (pair){bytes, 1});
 }
 
 void ledger_lose_big(struct ledger *ledger, uint32_t id, uint64_t bytes) {
     ledger_note_peak(ledger);
     ledger->current -= (int64_t)bytes;
     ledger_save(ledger, id);
-    count(ledger, id, FREED, bytes);
+    count(ledger, id, FREED, (pair){bytes, 1});
 }
 
 /* What the word does not have is in the spill: there, modulo 2^64, anything can be taken away. */
@@ -167,7 +166,7 @@ void ledger_move_big(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t
     ledger_save(ledger, from);
     ledger_save(ledger, to);
     ledger_take_total(ledger, from, bytes);
-    count(ledger, to, TOTAL, bytes);
+    count(ledger, to, TOTAL, (pair){bytes, 1});
 }
 
 /* --- epochs and heirs ---------------------------------------------------------------------------------------------- */
@@ -186,7 +185,7 @@ out_of_line void ledger_next_epoch(struct ledger *ledger) {
         epochs_anew(ledger);
 }
 
-static void give_back(struct ledger *ledger, uint32_t id) {
+void ledger_remove(struct ledger *ledger, uint32_t id) {
     struct tally *tally = &ledger->tallies[id];
     assert(ledger_live(ledger, id).blocks == 0);
     if (tally->has_spilled)
@@ -197,29 +196,7 @@ static void give_back(struct ledger *ledger, uint32_t id) {
 }
 
 /* What was allocated elsewhere becomes the heir's; what that holds, and held at the peak, stays. */
-static void inherit(struct ledger *ledger, uint32_t heir, pair history) {
-    if (history.blocks == 0)
-        return;
-    struct spill *spill = spill_to(ledger, heir);
-    pair_join(&spill->pairs[TOTAL], history);
-    pair_join(&spill->pairs[FREED], history);
-}
-
-void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir) {
-    assert(id != heir);
-    inherit(ledger, heir, ledger_total(ledger, id));
-    give_back(ledger, id);
-}
-
-void ledger_bequeath_word(struct ledger *ledger, uint64_t history, uint32_t heir) {
-    inherit(ledger, heir, word_pair(history));
-}
-
-void ledger_rest(struct ledger *ledger, uint32_t id, uint64_t *history) {
-    const struct tally *tally = &ledger->tallies[id];
-    assert(ledger_is_idle(ledger, id));
-    if (tally->has_spilled)
-        return;
-    *history = tally->words[TOTAL];
-    give_back(ledger, id);
+void ledger_inherit(struct ledger *ledger, uint32_t heir, pair history) {
+    for (size_t number = TOTAL; number <= FREED; number++)
+        count(ledger, heir, number, history);
 }

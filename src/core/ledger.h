@@ -64,13 +64,10 @@ struct ledger {
 
 nodiscard status ledger_init(struct ledger *ledger, struct vmem *account);
 void ledger_fini(struct ledger *ledger); /* also of a zeroed ledger */
-/* `history`: what came and went there before, as a word. */
-nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint64_t history, uint32_t *id);
-
-/* Gives back the id of an idle tally; its history becomes `heir`'s, or goes into a word, where it fits one. */
-void ledger_bequeath(struct ledger *ledger, uint32_t id, uint32_t heir);
-void ledger_bequeath_word(struct ledger *ledger, uint64_t history, uint32_t heir);
-void ledger_rest(struct ledger *ledger, uint32_t id, uint64_t *history);
+nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id);
+/* Gives back the id of an idle tally; its history is the caller's, who may let another tally inherit it. */
+void ledger_remove(struct ledger *ledger, uint32_t id);
+void ledger_inherit(struct ledger *ledger, uint32_t heir, pair history);
 
 static inline void tally_set_node(struct tally *tally, uint32_t node) { tally->node = node & INT32_MAX; }
 

@@ -16,13 +16,21 @@ static void forget_steps(struct tracer *tracer) {
     }
 }
 
+static bool fits_word(pair history) {
+    return history.bytes >> REST_SHIFT == 0 && history.blocks >> (31 - REST_SHIFT) == 0;
+}
+
 static void rest_idle(struct tracer *tracer) {
     struct ledger *ledger = &tracer->ledger;
     const uint32_t forgotten = tally_of_word(*rest_word(tracer, tracer->forgotten_node));
     for (uint32_t id = 1; id < ledger->count; id++) {
         const uint32_t node = ledger->tallies[id].node;
-        if (node != 0 && id != tracer->unknown && id != forgotten && ledger_is_idle(ledger, id))
-            ledger_rest(ledger, id, rest_word(tracer, node));
+        const pair history = ledger_total(ledger, id);
+        if (node == 0 || id == tracer->unknown || id == forgotten || !ledger_is_idle(ledger, id) ||
+            !fits_word(history))
+            continue;
+        *rest_word(tracer, node) = (uint32_t)(history.blocks << REST_SHIFT | history.bytes);
+        ledger_remove(ledger, id);
     }
 }
 

@@ -1,14 +1,14 @@
-/* rest: where the numbers of a call path are: in a tally of the ledger, or, where they are history, in a word of 8 bytes.
+/* rest: where the numbers of a call path are: in a tally of the ledger, or, where they are history, in a word of 4 bytes.
  *
  *   node -> word    0                              it never had a block
  *                   IN_LEDGER | id                 it has this tally
- *                   blocks << 40 | bytes           it is at rest: so much came and went; nothing lives, nothing is part
+ *                   blocks << 21 | bytes           it is at rest: so much came and went; nothing lives, nothing is part
  *                                                  of the peak
  *
  * Most call paths of a program's start allocate for a moment and never again. A tally takes 32 bytes, so once there are a
  * quarter more of them than were left the last time, those that are idle (ledger.h) come to rest and give their ids back.
- * A path that allocates again gets a tally with its history. A tally whose numbers do not fit a word (ledger.h's spills)
- * stays where it is, as do those of PATH_UNKNOWN and PATH_FORGOTTEN.
+ * A path that allocates again gets a tally with its history. A tally whose numbers do not fit a word, of more than 1,023
+ * blocks or 2 MiB in all, stays where it is, as do those of PATH_UNKNOWN and PATH_FORGOTTEN.
  *
  * When: before a slow walk, as in collect.h, where nobody has the id of an idle tally at hand; steps and mirrors
  * forget such ids. O(tallies in use), steps and entries of mirrors; so O(1) for each tally made. No failure. With the main
@@ -19,17 +19,21 @@
 
 #include "tracer.h"
 
-#define IN_LEDGER (UINT64_C(1) << 63)
+enum { REST_SHIFT = SIZED(21, 29) };
+#define IN_LEDGER (UINT32_C(1) << 31)
 
-hot_inline bool is_at_rest(uint64_t word) { return (word & IN_LEDGER) == 0 && word != 0; }
-hot_inline uint32_t tally_of_word(uint64_t word) { return (word & IN_LEDGER) != 0 ? (uint32_t)word : 0; }
+static inline bool is_at_rest(uint32_t word) { return (word & IN_LEDGER) == 0 && word != 0; }
+static inline uint32_t tally_of_word(uint32_t word) { return (word & IN_LEDGER) != 0 ? word & ~IN_LEDGER : 0; }
+static inline pair history_of_word(uint32_t word) {
+    return is_at_rest(word) ? (pair){word & ((UINT32_C(1) << REST_SHIFT) - 1), word >> REST_SHIFT} : (pair){0};
+}
 
 /* How many nodes have a place for a word; those behind never had a tally. */
 static inline uint32_t rest_words(const struct tracer *tracer) {
-    return (uint32_t)(tracer->node_words.committed / sizeof(uint64_t));
+    return (uint32_t)(tracer->node_words.committed / sizeof(uint32_t));
 }
-static inline uint64_t *rest_word(const struct tracer *tracer, uint32_t node) {
-    return (uint64_t *)(void *)tracer->node_words.base + node;
+static inline uint32_t *rest_word(const struct tracer *tracer, uint32_t node) {
+    return (uint32_t *)(void *)tracer->node_words.base + node;
 }
 
 /* All that is idle comes to rest; and how many tallies there are to be before the next time. The side's lock is not held. */

@@ -7,7 +7,7 @@
 
 /* --- start, stop, clear ----------------------------------------------------------------------------------------- */
 
-#define MOST_NODE_WORDS (((size_t)TALLY_MASK + 1) * sizeof(uint64_t))
+#define MOST_NODE_WORDS (((size_t)TALLY_MASK + 1) * sizeof(uint32_t))
 
 static status init_named(struct tracer *tracer) {
     struct callpaths *paths = tracer->paths;
@@ -150,17 +150,19 @@ void tracer_count_lost(struct tracer *tracer) {
 /* --- the main partition ----------------------------------------------------------------------------------------- */
 
 status tracer_tally_of(struct tracer *tracer, uint32_t node, uint32_t *tally) {
-    status result = region_grow(&tracer->node_words, ((size_t)node + 1) * sizeof(uint64_t));
+    status result = region_grow(&tracer->node_words, ((size_t)node + 1) * sizeof(uint32_t));
     if (result != STATUS_OK)
         return result;
-    uint64_t *word = rest_word(tracer, node);
+    uint32_t *word = rest_word(tracer, node);
     *tally = tally_of_word(*word);
     if (*tally != 0)
         return STATUS_OK;
-    result = ledger_add(&tracer->ledger, node, *word, tally);
-    if (result == STATUS_OK)
-        *word = IN_LEDGER | *tally;
-    return result;
+    result = ledger_add(&tracer->ledger, node, tally);
+    if (result != STATUS_OK)
+        return result;
+    ledger_inherit(&tracer->ledger, *tally, history_of_word(*word));
+    *word = IN_LEDGER | *tally;
+    return STATUS_OK;
 }
 
 void tracer_release(struct tracer *tracer, uintptr_t start, uintptr_t end) {

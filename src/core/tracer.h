@@ -61,7 +61,7 @@ struct tracer {              /* NOLINT(clang-analyzer-optin.performance.Padding)
     struct step *cache;
     struct codemap codes;
     struct callpaths *paths;  /* owned reference */
-    struct region node_words; /* uint64_t by node: where its numbers are (rest.h) */
+    struct region node_words; /* uint32_t by node: where its numbers are (rest.h) */
     uint32_t rest_above;      /* more tallies than these: those that are idle come to rest */
     uint32_t unknown;         /* tally of the call path "<unknown>" */
     uint32_t unknown_node;

@@ -168,16 +168,28 @@ static void the_next_time_comes_when_there_are_a_quarter_more(void **state) {
     finish();
 }
 
+static void come_and_go(uint32_t line, uint64_t bytes) {
+    ledger_gain_big(&tracer.ledger, tally_of(line), bytes);
+    ledger_lose_big(&tracer.ledger, tally_of(line), bytes);
+}
+
 static void numbers_that_fit_no_word_stay(void **state) {
     (void)state;
+    const uint64_t bytes = UINT64_C(1) << REST_SHIFT, blocks = UINT64_C(1) << (31 - REST_SHIFT);
     start();
-    const uint64_t much = (UINT64_C(1) << BLOCKS_SHIFT) - 1;
-    ledger_gain_big(&tracer.ledger, tally_of(1), much);
-    ledger_lose_big(&tracer.ledger, tally_of(1), much);
+    come_and_go(1, bytes - 1);
+    come_and_go(2, bytes);
+    for (uint64_t i = 1; i < blocks; i++)
+        come_and_go(3, 1);
+    for (uint64_t i = 0; i < blocks; i++)
+        come_and_go(4, 1);
     peak_passes();
     tracer_rest(&tracer);
-    assert_false(rests(1));
-    assert_shown(VIEW_TOTAL, node_of(1), much, 1);
+    assert_true(rests(1) && !rests(2) && rests(3) && !rests(4));
+    assert_shown(VIEW_TOTAL, node_of(1), bytes - 1, 1);
+    assert_shown(VIEW_TOTAL, node_of(2), bytes, 1);
+    assert_shown(VIEW_TOTAL, node_of(3), blocks - 1, blocks - 1);
+    assert_shown(VIEW_TOTAL, node_of(4), blocks, blocks);
     finish();
 }
 

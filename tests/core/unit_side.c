@@ -44,7 +44,7 @@ static void start(struct world *world, uint64_t seed) {
     assert_int_equal(ledger_init(&world->ledger, &account), STATUS_OK);
     side_init(&world->side, &account);
     for (uint32_t i = 0; i < MAIN; i++)
-        assert_int_equal(ledger_add(&world->ledger, 1 + i, 0, &world->ids[i]), STATUS_OK);
+        assert_int_equal(ledger_add(&world->ledger, 1 + i, &world->ids[i]), STATUS_OK);
 }
 
 static void end(struct world *world) {
