@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-/* Node ids are 28 bits wide, as the records of blocks hold them; sites are far fewer. */
-#define MOST_NODES ((size_t)1 << 28)
-#define MOST_SITES ((size_t)1 << 26)
+#define MOST_NODES ((size_t)1 << NODE_BITS)
+#define MOST_SITES ((size_t)1 << SITE_BITS)
 
 static uint64_t hash_site(const struct site *site) {
     return hash_mix(hash_mix((uint64_t)site->file << 32 | site->function) ^ site->line);
@@ -73,6 +72,8 @@ void callpaths_release(struct callpaths *paths) {
 
 status site_append_locked(struct callpaths *paths, const struct site *site) {
     assert(lock_is_mine(&paths->lock));
+    if (paths->site_count >= MOST_SITES)
+        return STATUS_FULL;
     status result = region_grow(&paths->sites, ((size_t)paths->site_count + 1) * sizeof *site);
     if (result == STATUS_OK)
         ((struct site *)paths->sites.base)[paths->site_count++] = *site;
@@ -121,6 +122,8 @@ static void update_weight(struct callpaths *paths) {
     __atomic_store_n((uint32_t *)&paths->weight, paths->node_count + names, __ATOMIC_RELAXED);
 }
 
+static uint32_t capped(uint32_t depth) { return depth < MOST_DEPTH ? depth : MOST_DEPTH; }
+
 status node_append_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth) {
     assert(lock_is_mine(&paths->lock));
     assert(parent < paths->node_count && site < paths->site_count);
@@ -128,7 +131,7 @@ status node_append_locked(struct callpaths *paths, uint32_t parent, uint32_t sit
         return STATUS_FULL;
     status result = region_grow(&paths->nodes, ((size_t)paths->node_count + 1) * sizeof(struct node));
     if (result == STATUS_OK)
-        ((struct node *)paths->nodes.base)[paths->node_count++] = (struct node){parent, site, depth};
+        ((struct node *)paths->nodes.base)[paths->node_count++] = node_make(parent, site, depth);
     return result;
 }
 
@@ -188,6 +191,7 @@ status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t sit
     assert(lock_is_mine(&paths->lock));
     assert(parent < paths->node_count && site < paths->site_count);
     assert(paths->node_index.count == paths->node_count - 1); /* nothing was appended */
+    depth = capped(depth);
     if (find_expected(paths, parent, site, depth, id))
         return STATUS_OK;
     status result = intern_unexpected(paths, parent, site, depth, id);
@@ -228,7 +232,7 @@ bool callpaths_check(const struct callpaths *paths) {
         if (node->parent >= id || node->site >= paths->site_count)
             return false;
         if (node->depth == 0 ||
-            (node->parent != 0 && node->depth != node_get(paths, node->parent)->depth + 1))
+            (node->parent != 0 && node->depth != capped(node_get(paths, node->parent)->depth + 1)))
             return false;
     }
     for (uint32_t id = 1; id < paths->site_count; id++) {

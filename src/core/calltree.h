@@ -5,8 +5,8 @@
  *
  *   site = {file, line, function}: by content, so code made again and again by exec adds nothing
  *
- * `depth` is how many frames the whole stack had. When one frame is kept the parent is 0 and the depth is part of
- * the identity: {0, site, depth}. Otherwise depth is the parent's depth + 1.
+ * `depth` is how many frames the whole stack had, at most MOST_DEPTH. When one frame is kept the parent is 0 and the depth
+ * is part of the identity: {0, site, depth}. Otherwise depth is the parent's depth + 1.
  * Owns its nodes, sites and names (vmem); both arrays are append-only and never move. Writers hold `paths->lock`;
  * readers need no lock for ids that they were given. Interning is O(1) expected.
  * Fails with NOMEM or FULL, unchanged. Reference-counted: snapshots share the paths with the tracer.
@@ -23,11 +23,19 @@ struct site {
     uint32_t line;     /* 1-based; 0: not known */
 };
 
+/* Most memory of a call path that is at rest: 8 bytes, by limits that are far away. */
+enum { NODE_BITS = 26, SITE_BITS = 22, DEPTH_BITS = 16, MOST_DEPTH = (1 << DEPTH_BITS) - 1 };
+
 struct node {
-    uint32_t parent; /* node id */
-    uint32_t site;   /* site id */
-    uint32_t depth;
+    uint64_t parent : NODE_BITS; /* node id */
+    uint64_t site : SITE_BITS;   /* site id */
+    uint64_t depth : DEPTH_BITS;
 };
+
+static inline struct node node_make(uint32_t parent, uint32_t site, uint32_t depth) {
+    const uint32_t capped = depth < MOST_DEPTH ? depth : MOST_DEPTH;
+    return (struct node){parent & ((1u << NODE_BITS) - 1), site & ((1u << SITE_BITS) - 1), capped & MOST_DEPTH};
+}
 
 struct snapshot;
 
@@ -59,6 +67,7 @@ void callpaths_release(struct callpaths *paths);
 
 /* The caller holds paths->lock. */
 nodiscard status site_intern_locked(struct callpaths *paths, const struct site *site, uint32_t *id);
+/* `depth`: more than MOST_DEPTH counts as that. */
 nodiscard status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                                     uint32_t *id);
 /* What is known to be new gets the next id: for readers of files, who look for doubles in a way of their own that

@@ -45,15 +45,28 @@ static void note_repeated(struct repeated *found, uint32_t earlier, uint32_t ite
 
 /* --- records --- */
 
+static size_t record_bytes(const struct records *records) {
+    return (size_t)records->numbers * sizeof(uint32_t);
+}
+
+static const char *record_at(const struct records *records, uint32_t i) {
+    return (const char *)records->first + i * record_bytes(records);
+}
+
+static uint32_t number_at(const struct records *records, uint32_t i, int number) {
+    uint32_t value;
+    memcpy(&value, record_at(records, i) + (size_t)number * sizeof value, sizeof value);
+    return value;
+}
+
 static uint32_t digit(uint32_t number, int step) { return number >> step * DIGIT_BITS & (DIGITS - 1); }
 
 /* By one digit of one of the numbers. */
-static void sort_by_digit(struct orders *orders, const uint32_t (*records)[RECORD_NUMBERS], int number,
-                          int step) {
+static void sort_by_digit(struct orders *orders, const struct records *records, int number, int step) {
     uint32_t starts[DIGITS] = {0};
     for (uint32_t i = 0; i < orders->count; i++)
-        starts[digit(records[i][number], step)]++;
-    if (starts[digit(records[0][number], step)] == orders->count)
+        starts[digit(number_at(records, i, number), step)]++;
+    if (starts[digit(number_at(records, 0, number), step)] == orders->count)
         return; /* all the same: high digits of small numbers */
     uint32_t before = 0;
     for (int i = 0; i < DIGITS; i++) {
@@ -63,7 +76,7 @@ static void sort_by_digit(struct orders *orders, const uint32_t (*records)[RECOR
     }
     for (uint32_t i = 0; i < orders->count; i++) {
         uint32_t item = orders->now[i];
-        orders->next[starts[digit(records[item][number], step)]++] = item;
+        orders->next[starts[digit(number_at(records, item, number), step)]++] = item;
     }
     orders_swap(orders);
 }
@@ -79,8 +92,11 @@ struct heaps {
 
 enum { HEAP_USUAL = SIZED(1024, 4), HEAP_SLOTS = 4 * HEAP_USUAL };
 
-static uint64_t hash_record(uint64_t seed, const uint32_t *record) {
-    return hash_mix(hash_mix(seed ^ ((uint64_t)record[0] << 32 | record[1])) + record[2]);
+static uint64_t hash_record(uint64_t seed, const struct records *records, uint32_t i) {
+    uint64_t hash = seed;
+    for (int number = 0; number < records->numbers; number++)
+        hash = hash_mix(hash + number_at(records, i, number));
+    return hash;
 }
 
 static bool heaps_init(struct heaps *heaps, struct vmem *account, uint32_t count) {
@@ -94,20 +110,20 @@ static bool heaps_init(struct heaps *heaps, struct vmem *account, uint32_t count
     return heaps->hashes != NULL;
 }
 
-static void heaps_deal(struct heaps *heaps, const uint32_t (*records)[RECORD_NUMBERS], uint32_t count) {
+static void heaps_deal(struct heaps *heaps, const struct records *records) {
     uint64_t seed = hash_mix(
         (uintptr_t)heaps->hashes); /* another one in every run: no file can aim at a heap */
     int shift = 64 - heaps->bits;
     uint32_t before = 0;
-    for (uint32_t i = 0; i < count; i++)
-        heaps->ends[hash_record(seed, records[i]) >> shift]++;
+    for (uint32_t i = 0; i < records->count; i++)
+        heaps->ends[hash_record(seed, records, i) >> shift]++;
     for (size_t heap = 0; heap < (size_t)1 << heaps->bits; heap++) {
         uint32_t here = heaps->ends[heap];
         heaps->ends[heap] = before;
         before += here;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t hash = hash_record(seed, records[i]);
+    for (uint32_t i = 0; i < records->count; i++) {
+        uint64_t hash = hash_record(seed, records, i);
         heaps->hashes[heaps->ends[hash >> shift]++] = hash;
     }
 }
@@ -129,12 +145,12 @@ static bool heap_is_distinct(const uint64_t *hashes, uint32_t count, uint64_t sl
 }
 
 /* True is certain; false says nothing. */
-static bool have_own_hashes(struct vmem *account, const uint32_t (*records)[RECORD_NUMBERS], uint32_t count) {
+static bool have_own_hashes(struct vmem *account, const struct records *records) {
     struct heaps heaps;
     uint64_t slots[HEAP_SLOTS];
-    if (!heaps_init(&heaps, account, count))
+    if (!heaps_init(&heaps, account, records->count))
         return false;
-    heaps_deal(&heaps, records, count);
+    heaps_deal(&heaps, records);
     bool distinct = true;
     uint32_t start = 0;
     for (size_t heap = 0; heap < (size_t)1 << heaps.bits && distinct; start = heaps.ends[heap++])
@@ -143,22 +159,23 @@ static bool have_own_hashes(struct vmem *account, const uint32_t (*records)[RECO
     return distinct;
 }
 
-status distinct_records(struct vmem *account, const uint32_t (*records)[RECORD_NUMBERS], uint32_t count,
-                        struct repeated *found) {
+status distinct_records(struct vmem *account, const struct records *records, struct repeated *found) {
+    const uint32_t count = records->count;
     struct orders orders;
     *found = (struct repeated){0, 0};
-    if (have_own_hashes(account, records, count))
+    if (have_own_hashes(account, records))
         return STATUS_OK;
     status result = orders_init(&orders, account, count);
     if (result != STATUS_OK)
         return result;
-    for (int number = RECORD_NUMBERS - 1; count > 0 && number >= 0; number--) {
+    for (int number = records->numbers - 1; count > 0 && number >= 0; number--) {
         for (int step = 0; step < DIGIT_STEPS; step++)
             sort_by_digit(&orders, records, number, step);
     }
     for (uint32_t i = 1; i < count; i++) {
-        if (memcmp(records[orders.now[i - 1]], records[orders.now[i]], sizeof *records) == 0)
-            note_repeated(found, orders.now[i - 1], orders.now[i]);
+        const uint32_t earlier = orders.now[i - 1], item = orders.now[i];
+        if (memcmp(record_at(records, earlier), record_at(records, item), record_bytes(records)) == 0)
+            note_repeated(found, earlier, item);
     }
     orders_fini(&orders);
     return STATUS_OK;

@@ -11,16 +11,19 @@
 
 #include "strtab.h"
 
-/* Three numbers in a row in memory, as in struct site and struct node. */
-enum { RECORD_NUMBERS = 3 };
+/* So many numbers are one record: those of struct site, say, or of struct node. Borrowed. */
+struct records {
+    const void *first; /* 32 bits each */
+    uint32_t count;
+    int numbers;
+};
 
 /* An item that is there before: the first such one, and its like before it. Both 0: all are distinct. */
 struct repeated {
     uint32_t item, earlier;
 };
 
-nodiscard status distinct_records(struct vmem *account, const uint32_t (*records)[RECORD_NUMBERS],
-                                  uint32_t count, struct repeated *found);
+nodiscard status distinct_records(struct vmem *account, const struct records *records, struct repeated *found);
 nodiscard status distinct_strings(struct vmem *account, const struct strtab *strings, struct repeated *found);
 
 #endif

@@ -125,12 +125,10 @@ static status counts_add(struct counts *counts, uint32_t tally, uint64_t size) {
     }
 }
 
-static uint32_t capped_depth(uint32_t depth) { return depth > UINT16_MAX ? UINT16_MAX : depth; }
-
 static status add_row(struct snapshot *snapshot, uint32_t domain, uint32_t node, uint64_t size,
                       uint64_t count) {
     struct row row = {.domain = domain, .node = node, .size = size, .count = count};
-    row.depth = capped_depth(node_get(snapshot->paths, node)->depth);
+    row.depth = node_get(snapshot->paths, node)->depth;
     return snapshot_add(snapshot, &row);
 }
 

@@ -122,7 +122,8 @@ static bool look_through(struct tree *tree) {
     for (struct rows rows = snapshot_rows(snapshot); rows_next(&rows);) {
         const struct row *row = rows.row;
         tree->end = row->node < tree->end ? tree->end : row->node + 1;
-        tree->cut |= node_get(tree->grouping->paths, row->node)->depth > snapshot->limit;
+        const uint32_t depth = node_get(tree->grouping->paths, row->node)->depth;
+        tree->cut |= depth > snapshot->limit || depth == MOST_DEPTH; /* which may be more */
         bytes = add_capped(bytes, row_bytes(snapshot, row));
     }
     return bytes < UINT64_MAX;

@@ -61,10 +61,9 @@ static status add_rows(struct kept *kept, struct snapshot *snapshot) {
         const struct kept_block *block = block_at(kept, i);
         for (next = i + 1; next < kept->count && compare(block, block_at(kept, next)) == 0;)
             next++;
-        uint32_t depth = node_get(kept->paths, block->node)->depth;
         struct row row = {
             .domain = block->domain, .node = block->node, .size = block->size, .count = next - i};
-        row.depth = depth > UINT16_MAX ? UINT16_MAX : depth;
+        row.depth = node_get(kept->paths, block->node)->depth;
         result = snapshot_add(snapshot, &row);
     }
     return result;

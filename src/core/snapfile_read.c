@@ -57,20 +57,17 @@ static status read_site(struct reading *reading, uint32_t number) {
 static bool get_parent(struct reading *reading, uint32_t number, uint32_t *parent, uint32_t *depth) {
     struct cursor *cursor = &reading->cursor;
     const struct callpaths *paths = reading->paths;
-    uint64_t start = cursor_offset(cursor);
     uint32_t back;
     if (!cursor_get_below(cursor, number - 1, "the way back to the parent", &back) ||
         !cursor_get_difference(cursor, paths->site_count - 1, "the site's number", &reading->node_site))
         return false;
     *parent = back == 0 ? 0 : number - back;
     if (*parent != 0) {
-        *depth = node_get(paths, *parent)->depth;
-        if (*depth == UINT32_MAX)
-            snapfile_fail(cursor->error, start, "%s: number %" PRIu32 " is too deep", cursor->what, number);
-        return (*depth)++ != UINT32_MAX;
+        *depth = node_get(paths, *parent)->depth + 1;
+        return true;
     }
-    start = cursor_offset(cursor);
-    if (!cursor_get_below(cursor, UINT32_MAX, "the depth", depth))
+    uint64_t start = cursor_offset(cursor);
+    if (!cursor_get_below(cursor, MOST_DEPTH, "the depth", depth))
         return false;
     if (*depth == 0)
         snapfile_fail(cursor->error, start, "%s: number %" PRIu32 " has depth 0", cursor->what, number);
@@ -109,19 +106,19 @@ static status refuse_repeated(struct reading *reading, read_item next, const str
     return STATUS_INVALID;
 }
 
-typedef const uint32_t (*records)[RECORD_NUMBERS];
-
-_Static_assert(sizeof(struct site) == sizeof(uint32_t[RECORD_NUMBERS]) &&
-                   sizeof(struct node) == sizeof(uint32_t[RECORD_NUMBERS]),
-               "sites and nodes are compared as records");
+/* Number 0 is none of them: a site without names may have a number of its own as well. */
+static struct records records_of(const struct region *all, uint32_t count, size_t bytes) {
+    const int numbers = (int)(bytes / sizeof(uint32_t));
+    return (struct records){all->base + bytes, count - 1, numbers};
+}
 
 static status find_repeated(struct callpaths *paths, read_item kind, struct repeated *repeated) {
     if (kind == read_string)
         return distinct_strings(paths->account, &paths->strings, repeated);
-    /* Number 0 is none of them: a site without names may have a number of its own as well. */
-    const struct region *all = kind == read_site ? &paths->sites : &paths->nodes;
-    uint32_t count = (kind == read_site ? paths->site_count : paths->node_count) - 1;
-    status result = distinct_records(paths->account, (records)all->base + 1, count, repeated);
+    struct records records = kind == read_site
+                                 ? records_of(&paths->sites, paths->site_count, sizeof(struct site))
+                                 : records_of(&paths->nodes, paths->node_count, sizeof(struct node));
+    status result = distinct_records(paths->account, &records, repeated);
     if (result == STATUS_OK && repeated->item != 0) /* numbers count from 1 */
         *repeated = (struct repeated){repeated->item + 1, repeated->earlier + 1};
     return result;

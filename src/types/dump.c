@@ -42,14 +42,14 @@ static bool is_simple(PyObject *value, int depth) {
 
 /* All attributes but the traces, as a new dict. */
 static PyObject *attributes_of(PyObject *snapshot) {
-    enum { MOST_DEPTH = 100 };
+    enum { MOST_LEVELS = 100 };
     PyObject *all = PyObject_GenericGetDict(snapshot, NULL), *rest = NULL, *key, *value;
     if (all != NULL)
         rest = PyDict_Copy(all);
     if (rest != NULL && PyDict_DelItemString(rest, "traces") < 0)
         Py_CLEAR(rest);
     for (Py_ssize_t at = 0; rest != NULL && PyDict_Next(rest, &at, &key, &value);) {
-        if (!PyUnicode_CheckExact(key) || !is_simple(value, MOST_DEPTH)) {
+        if (!PyUnicode_CheckExact(key) || !is_simple(value, MOST_LEVELS)) {
             PyErr_Format(PyExc_TypeError,
                          "attribute %R of the snapshot is no plain data and cannot be written: %.200s", key,
                          Py_TYPE(value)->tp_name);

@@ -83,7 +83,8 @@ static inline uint32_t model_node(struct callpaths *paths, uint32_t parent, cons
     lock_acquire(&paths->lock);
     struct site content = {model_intern(paths, file), model_intern(paths, function), line};
     assert_int_equal(site_intern_locked(paths, &content, &site), STATUS_OK);
-    depth = parent == 0 ? depth : node_get(paths, parent)->depth + 1;
+    if (parent != 0)
+        depth = node_get(paths, parent)->depth + 1;
     assert_int_equal(node_intern_locked(paths, parent, site, depth, &node), STATUS_OK);
     lock_release(&paths->lock);
     return node;

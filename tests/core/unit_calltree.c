@@ -49,8 +49,10 @@ static void sites_and_nodes_are_kept_once_by_content(void **state) {
             s = 1;
         }
         uint32_t parent = support_below(&random, 3) == 0 ? 0 : support_below(&random, node_count);
-        uint32_t depth = parent == 0 ? 1 + support_below(&random, 4) : nodes[parent].depth + 1;
-        struct node node = {parent, s, depth};
+        uint32_t depth = 1 + support_below(&random, 4);
+        if (parent != 0)
+            depth = nodes[parent].depth + 1;
+        struct node node = node_make(parent, s, depth);
         while (n < node_count && memcmp(&nodes[n], &node, sizeof node) != 0)
             n++;
         assert_int_equal(intern_node(paths, parent, s, depth), n);
@@ -76,6 +78,9 @@ static void one_site_at_different_depths_is_different_nodes(void **state) {
     uint32_t deepest = intern_node(paths, 0, site, UINT32_MAX);
     assert_true(a != b && b != deepest && a != deepest);
     assert_int_equal(intern_node(paths, 0, site, 2), b);
+    assert_int_equal(intern_node(paths, 0, site, MOST_DEPTH), deepest);
+    uint32_t below = intern_node(paths, deepest, site, MOST_DEPTH + 1);
+    assert_int_equal(node_get(paths, below)->depth, MOST_DEPTH);
     assert_true(callpaths_check(paths));
     callpaths_release(paths);
 }
@@ -94,7 +99,7 @@ static void nothing_moves_when_the_paths_grow(void **state) {
     assert_ptr_equal(node_get(paths, first), place);
     assert_ptr_equal(site_get(paths, site), site_place);
     assert_int_equal(place->depth, 1);
-    assert_int_equal(node_get(paths, last)->depth, 99999);
+    assert_int_equal(node_get(paths, last)->depth, MOST_DEPTH);
     assert_true(callpaths_check(paths));
     callpaths_release(paths);
 }
@@ -108,11 +113,11 @@ static void the_check_sees_what_is_wrong(void **state) {
     assert_true(callpaths_check(paths));
     node->depth = 7;
     assert_false(callpaths_check(paths));
-    *node = (struct node){b, site, 2};
+    *node = node_make(b, site, 2);
     assert_false(callpaths_check(paths));
-    *node = (struct node){a, site + 1, 2};
+    *node = node_make(a, site + 1, 2);
     assert_false(callpaths_check(paths));
-    *node = (struct node){a, site, 2};
+    *node = node_make(a, site, 2);
     paths->node_count--;
     assert_false(callpaths_check(paths));
     paths->node_count++;

@@ -5,12 +5,17 @@
 
 static struct vmem account;
 
-enum { MOST = 300 };
+enum { MOST = 300, MOST_NUMBERS = 3 };
 
-static struct repeated naive_records(uint32_t (*records)[RECORD_NUMBERS], uint32_t count) {
-    for (uint32_t item = 1; item < count; item++) {
+static const uint32_t *record_at(const struct records *records, uint32_t i) {
+    return (const uint32_t *)records->first + (size_t)i * (size_t)records->numbers;
+}
+
+static struct repeated naive_records(const struct records *records) {
+    const size_t bytes = (size_t)records->numbers * sizeof(uint32_t);
+    for (uint32_t item = 1; item < records->count; item++) {
         for (uint32_t earlier = item; earlier-- > 0;) {
-            if (memcmp(records[item], records[earlier], sizeof *records) == 0)
+            if (memcmp(record_at(records, item), record_at(records, earlier), bytes) == 0)
                 return (struct repeated){item, earlier};
         }
     }
@@ -22,15 +27,13 @@ static void the_first_double_of_records_is_found(void **state) {
     uint64_t random = 5;
     size_t with = 0, without = 0;
     for (int round = 0; round < 1000; round++) {
-        uint32_t records[MOST][RECORD_NUMBERS], count = support_below(&random, MOST);
+        uint32_t numbers[MOST * MOST_NUMBERS];
+        struct records records = {numbers, support_below(&random, MOST), 2 + round / 2 % 2};
         uint32_t range = 2 + support_below(&random, 1u << support_below(&random, 31));
-        for (uint32_t i = 0; i < count; i++) {
-            for (int number = 0; number < RECORD_NUMBERS; number++)
-                records[i][number] = support_below(&random, range) * (round % 2 ? 1 : UINT32_C(0x10001));
-        }
-        struct repeated found, wanted = naive_records(records, count);
-        assert_int_equal(
-            distinct_records(&account, (const uint32_t(*)[RECORD_NUMBERS])records, count, &found), STATUS_OK);
+        for (uint32_t i = 0; i < records.count * (uint32_t)records.numbers; i++)
+            numbers[i] = support_below(&random, range) * (round % 2 ? 1 : UINT32_C(0x10001));
+        struct repeated found, wanted = naive_records(&records);
+        assert_int_equal(distinct_records(&account, &records, &found), STATUS_OK);
         assert_int_equal(found.item, wanted.item);
         assert_int_equal(found.earlier, wanted.earlier);
         *(found.item == 0 ? &without : &with) += 1;
@@ -41,13 +44,15 @@ static void the_first_double_of_records_is_found(void **state) {
 
 static void a_number_alone_makes_records_differ(void **state) {
     (void)state;
-    for (int number = 0; number < RECORD_NUMBERS; number++) {
-        for (int bit = 0; bit < 32; bit++) {
-            uint32_t records[3][RECORD_NUMBERS] = {{7, 7, 7}, {7, 7, 7}, {8, 8, 8}};
+    for (int numbers = 2; numbers <= MOST_NUMBERS; numbers++) {
+        for (int bit = 0; bit < numbers * 32; bit++) {
+            uint32_t values[3 * MOST_NUMBERS];
+            for (int i = 0; i < 3 * numbers; i++)
+                values[i] = i < 2 * numbers ? 7 : 8;
+            values[numbers + bit / 32] ^= UINT32_C(1) << bit % 32;
             struct repeated found;
-            records[1][number] ^= UINT32_C(1) << bit;
-            assert_int_equal(
-                distinct_records(&account, (const uint32_t(*)[RECORD_NUMBERS])records, 3, &found), STATUS_OK);
+            assert_int_equal(distinct_records(&account, &(struct records){values, 3, numbers}, &found),
+                             STATUS_OK);
             assert_int_equal(found.item, 0);
         }
     }
@@ -88,10 +93,10 @@ static void the_first_double_of_strings_is_found(void **state) {
 }
 
 static status search_once(void *context) {
-    const uint32_t records[2][RECORD_NUMBERS] = {{1, 2, 3}, {1, 2, 3}};
+    const uint32_t numbers[] = {1, 2, 3, 1, 2, 3};
     struct repeated found;
     (void)context;
-    status result = distinct_records(&account, records, 2, &found);
+    status result = distinct_records(&account, &(struct records){numbers, 2, 3}, &found);
     assert_true(found.item == (result == STATUS_OK ? 1 : 0));
     return result;
 }

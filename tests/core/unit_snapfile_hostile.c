@@ -334,8 +334,8 @@ static void paths_that_turn_around_or_are_too_deep_are_refused(void **state) {
     assert_refused_as(WITH(NODES, "\x00\x06\x01", 1), AT_NODES + 1,
                       "nodes: the site's number is not within 0 and 2");
     assert_refused_as(WITH(NODES, "\x00\x02\x00", 1), AT_NODES + 2, "nodes: number 1 has depth 0");
-    assert_refused_as(WITH(NODES, "\x00\x02\xff\xff\xff\xff\x0f\x01\x02", 2), AT_NODES + 7,
-                      "nodes: number 2 is too deep");
+    assert_refused_as(WITH(NODES, "\x00\x02\x80\x80\x04", 1), AT_NODES + 2,
+                      "nodes: the depth 65536 where 65535 is the most");
     assert_refused_as(WITH(NODES, "\x00\x02\x01\x00\x00\x01", 2), AT_NODES + 3,
                       "nodes: number 2 is number 1 again");
 }
