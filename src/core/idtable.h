@@ -2,6 +2,8 @@
  *
  *   slots: | 0 | 17 | 0 | 3 | 9 | 0 | ...   a slot holds an id (0: empty); the content lies with the caller,
  *                                           who says what an id hashes to
+ * A slot is found by a multiplication, so that their number can be any: a small table grows by a quarter, as the memory of
+ * small programs counts, a large one to twice its size.
  * Owns its slots (vmem). The caller's lock protects it. Look-up O(1) expected, at most 3/4 full.
  * Fails only with NOMEM, unchanged. Ids are never removed one by one.
  */
@@ -10,11 +12,12 @@
 
 #include "vmem.h"
 
+/* The upper half of a hash counts: hash_mix makes it good. */
 typedef uint64_t (*idtable_hash)(const void *owner, uint32_t id);
 
 struct idtable {
     uint32_t *slots;
-    size_t mask;
+    size_t size; /* less than 2^32 */
     size_t count;
     struct vmem *account; /* borrowed */
 };
@@ -32,9 +35,11 @@ nodiscard status idtable_reserve(struct idtable *table, idtable_hash hash, const
 nodiscard status idtable_add(struct idtable *table, idtable_hash hash, const void *owner, uint32_t id);
 
 /* The slot to start at, and the one after; walk until a slot is empty or its id is the one looked for. */
-static inline size_t idtable_first(const struct idtable *table, uint64_t hash) { return hash & table->mask; }
+static inline size_t idtable_first(const struct idtable *table, uint64_t hash) {
+    return (hash >> 32) * table->size >> 32;
+}
 static inline size_t idtable_next(const struct idtable *table, size_t slot) {
-    return (slot + 1) & table->mask;
+    return slot + 1 < table->size ? slot + 1 : 0;
 }
 
 /* Puts an id into the empty slot where its search ended; room was reserved before that search. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static uint64_t hash_of(const void *owner, uint32_t id) {
-    return ((const struct printed *)owner)->prints[id - 1].at[0]; /* as good as random */
+    return hash_mix(((const struct printed *)owner)->prints[id - 1].at[0]);
 }
 
 /* One snapshot on its way through. */
@@ -18,7 +18,7 @@ struct pass {
 static size_t place_print(struct pass *pass, const struct fingerprint *print, const struct row *row) {
     struct printed *printed = pass->printed;
     struct idtable *index = &printed->index;
-    size_t slot = idtable_first(index, print->at[0]);
+    size_t slot = idtable_first(index, hash_mix(print->at[0]));
     for (uint32_t id; (id = index->slots[slot]) != 0; slot = idtable_next(index, slot))
         if (fingerprint_equal(&printed->prints[id - 1], print))
             return id - 1;

@@ -29,13 +29,13 @@ static uint32_t look_up(const struct idtable *table, uint64_t hash, uint64_t con
 
 static bool check(const struct idtable *table, idtable_hash hash, uint32_t count) {
     size_t used = 0, slot;
-    for (size_t i = 0; i <= table->mask; i++)
+    for (size_t i = 0; i < table->size; i++)
         used += table->slots[i] != 0;
     for (uint32_t id = 1; id <= count; id++) {
         if (look_up(table, hash(contents, id), contents[id], &slot) != id)
             return false;
     }
-    return used == count && table->count == count && count * 4 <= (table->mask + 1) * 3;
+    return used == count && table->count == count && count * 4 <= table->size * 3;
 }
 
 static status fill(idtable_hash hash, uint32_t count, uint32_t check_every) {
