@@ -34,7 +34,8 @@ struct node {
 
 static inline struct node node_make(uint32_t parent, uint32_t site, uint32_t depth) {
     const uint32_t capped = depth < MOST_DEPTH ? depth : MOST_DEPTH;
-    return (struct node){parent & ((1u << NODE_BITS) - 1), site & ((1u << SITE_BITS) - 1), capped & MOST_DEPTH};
+    return (struct node){parent & ((1u << NODE_BITS) - 1), site & ((1u << SITE_BITS) - 1),
+                         capped & MOST_DEPTH};
 }
 
 struct snapshot;

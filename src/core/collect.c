@@ -234,6 +234,7 @@ static void commit(struct plan *plan) {
     gone += side_renumber_locked(&tracer->side, plan->nodes, plan->forgotten);
     renumber_codes(plan);
     mirrors_empty(&tracer->mirrors);
+    chain_empty(&tracer->chain);
     memset(tracer->cache, 0, CACHE_BYTES);
     tracer->unknown_node = plan->nodes[tracer->unknown_node];
     tracer->forgotten_node = plan->forgotten;

@@ -34,8 +34,11 @@ static inline uint32_t collect_limit(const struct tracer *tracer) {
 }
 
 /* With the main GIL, in a capture that has no id at hand yet. */
+static inline bool collect_is_due(const struct tracer *tracer) {
+    return callpaths_weight(tracer->paths) > collect_limit(tracer);
+}
 static inline void collect_if_due(struct tracer *tracer) {
-    if (unlikely(callpaths_weight(tracer->paths) > collect_limit(tracer)))
+    if (unlikely(collect_is_due(tracer)))
         tracer_collect_slow(tracer);
 }
 

@@ -23,7 +23,8 @@ struct repeated {
     uint32_t item, earlier;
 };
 
-nodiscard status distinct_records(struct vmem *account, const struct records *records, struct repeated *found);
+nodiscard status distinct_records(struct vmem *account, const struct records *records,
+                                  struct repeated *found);
 nodiscard status distinct_strings(struct vmem *account, const struct strtab *strings, struct repeated *found);
 
 #endif

@@ -23,9 +23,12 @@ enum { REST_SHIFT = SIZED(21, 29) };
 #define IN_LEDGER (UINT32_C(1) << 31)
 
 static inline bool is_at_rest(uint32_t word) { return (word & IN_LEDGER) == 0 && word != 0; }
-static inline uint32_t tally_of_word(uint32_t word) { return (word & IN_LEDGER) != 0 ? word & ~IN_LEDGER : 0; }
+static inline uint32_t tally_of_word(uint32_t word) {
+    return (word & IN_LEDGER) != 0 ? word & ~IN_LEDGER : 0;
+}
 static inline pair history_of_word(uint32_t word) {
-    return is_at_rest(word) ? (pair){word & ((UINT32_C(1) << REST_SHIFT) - 1), word >> REST_SHIFT} : (pair){0};
+    return is_at_rest(word) ? (pair){word & ((UINT32_C(1) << REST_SHIFT) - 1), word >> REST_SHIFT}
+                            : (pair){0};
 }
 
 /* How many nodes have a place for a word; those behind never had a tally. */
@@ -40,8 +43,11 @@ static inline uint32_t *rest_word(const struct tracer *tracer, uint32_t node) {
 void tracer_rest(struct tracer *tracer);
 
 /* With the main GIL, in a capture that has no id at hand yet. */
+static inline bool rest_is_due(const struct tracer *tracer) {
+    return tracer->ledger.used > tracer->rest_above;
+}
 static inline void rest_if_due(struct tracer *tracer) {
-    if (unlikely(tracer->ledger.used > tracer->rest_above))
+    if (unlikely(rest_is_due(tracer)))
         tracer_rest(tracer);
 }
 

@@ -28,6 +28,8 @@ static status init_tables(struct tracer *tracer) {
     young_init(&tracer->measures.young, memory);
     status result = mirrors_init(&tracer->mirrors, memory);
     if (result == STATUS_OK)
+        result = chain_init(&tracer->chain, memory);
+    if (result == STATUS_OK)
         result = ledger_init(&tracer->ledger, memory);
     if (result == STATUS_OK)
         result = addrmap_init(&tracer->map, memory);
@@ -50,6 +52,7 @@ static status init_tables(struct tracer *tracer) {
 
 static void fini_tables(struct tracer *tracer) {
     mirrors_fini(&tracer->mirrors);
+    chain_fini(&tracer->chain);
     ledger_fini(&tracer->ledger);
     addrmap_fini(&tracer->map);
     magazines_forget_all(&tracer->magazines);

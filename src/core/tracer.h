@@ -22,6 +22,7 @@
 
 #include "addrmap.h"
 #include "calltree.h"
+#include "chain.h"
 #include "codemap.h"
 #include "magazine.h"
 #include "measure.h"
@@ -54,6 +55,7 @@ struct tracer {              /* NOLINT(clang-analyzer-optin.performance.Padding)
     uint32_t frames;         /* most frames of a traceback, 1 .. 65535 */
     bool may_mark; /* may the walk mark frames? Not while a frame below may be sent to another line */
     struct mirrors mirrors;
+    struct chain chain;
     struct ledger ledger;
     struct magazines magazines; /* shut until the hooks open them; their blocks outlive a stop */
     struct addrmap map;

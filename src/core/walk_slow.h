@@ -118,6 +118,23 @@ static inline uint32_t walk_begun_known(struct tracer *tracer, FRAME *top, FRAME
     return tally != 0 ? tally : walk_called(tracer, begun);
 }
 
+/* Gives frames that could not be marked their links, from below, where one was missed. */
+static void walk_link_all(struct tracer *tracer, const struct walk_stack *stack, FRAME *known) {
+    FRAME **frames = (FRAME **)stack->region.base;
+    if (!tracer->chain.is_broken)
+        return;
+    tracer->chain.is_broken = false;
+    if (stack->count < 2 || frame_marked(frames[1]))
+        return;
+    if (known != NULL)
+        walk_link(tracer, known, mirror_entry(&tracer->mirrors, known), true);
+    for (size_t i = stack->count; i-- > 0;) {
+        const struct mirror_entry *entry = mirror_entry(&tracer->mirrors, frames[i]);
+        if (entry->frame == frames[i])
+            walk_link(tracer, frames[i], entry, frame_marked(frames[i]));
+    }
+}
+
 /* Any stack: `f` is its youngest frame that can count, or NULL. 0 only where there is no memory. */
 static out_of_line uint32_t walk_any(struct tracer *tracer, FRAME *f, struct walk_stack *stack) {
     FRAME *known;
@@ -137,9 +154,12 @@ static out_of_line uint32_t walk_any(struct tracer *tracer, FRAME *f, struct wal
     if (changed == 0 && top->top == frame_instr(frames[0])) {
         for (size_t i = 0; i < stack->count; i++)
             walk_mark(tracer, frames[i]);
+        walk_link_all(tracer, stack, known);
         return top->tally;
     }
-    return walk_up(tracer, stack, changed != 0 ? changed : 1, base);
+    uint32_t tally = walk_up(tracer, stack, changed != 0 ? changed : 1, base);
+    walk_link_all(tracer, stack, known);
+    return tally;
 }
 
 #endif

@@ -23,7 +23,10 @@
  *   a top entry without a tally returned                       a_stack_of_thousands_...
  *   the unchanged frames' depth or key not handed upwards      a_call_from_elsewhere_...
  *   code that dies and is not forgotten, or not watched        new_code_at_an_old_address_...
- *   mirrors or steps not emptied by a collection               random programs
+ *   mirrors, steps or links not emptied by a collection        random programs
+ *   a link believed with another parent, or from elsewhere     random programs
+ *     ... or of dead code                                      what_was_known_of_dead_code_..._of_a_chain
+ *   steps made without end                                     ever_new_calls_are_collected
  *   ... or one that knows a tally come to rest                 random programs
  *   unchanged frames not marked, tables that do not grow       a_walk_looks_at_..., a_deep_stack_is_...
  */
@@ -218,6 +221,44 @@ static void old_code_below(struct world *world) {
 static void what_was_known_of_dead_code_is_not_believed_of_a_caller(void **state) {
     (void)state;
     in_every_mode(old_code_below);
+}
+
+/* A frame below the caller, which was captured when its address was of code that is dead now. */
+static void old_code_in_a_chain(struct world *world) {
+    struct code *code = &world->codes[3];
+    call(world, &world->codes[0], UNITS - 1, 1);
+    for (uint32_t content = 21; content < 80; content++) {
+        call(world, code, UNITS - 1, 1);
+        for (int round = 0; round < 2; round++) {
+            call(world, &world->codes[1], UNITS - 1, 1);
+            call_twice(world, &world->codes[2]);
+            leave(world);
+        }
+        leave(world);
+        replace_code(world, code, content);
+        call_twice(world, &world->codes[4]); /* the lowest frame is known anew, what was above it is not */
+    }
+}
+
+static void what_was_known_of_dead_code_is_not_believed_of_a_chain(void **state) {
+    (void)state;
+    in_every_mode(old_code_in_a_chain);
+}
+
+/* Frames that are new, while all below them stands still. */
+static void ever_new_calls_are_collected(void **state) {
+    (void)state;
+    static struct world world;
+    begin(&world, 65535);
+    world.tracer.collect_least = world.tracer.collect_above = 8;
+    call(&world, &world.codes[0], UNITS - 1, 1);
+    for (uint32_t content = 0; content < 300; content++) {
+        call_twice(&world, &world.codes[1]);
+        replace_code(&world, &world.codes[1], content);
+        assert_in_range(callpaths_weight(world.tracer.paths), 0, 16); /* 24 different ones */
+    }
+    leave(&world);
+    end(&world);
 }
 
 static void threads(struct world *world) {
@@ -545,6 +586,8 @@ int main(void) {
         cmocka_unit_test(a_generator_hangs_on_whoever_resumes_it),
         cmocka_unit_test(new_code_at_an_old_address_has_its_own_lines),
         cmocka_unit_test(what_was_known_of_dead_code_is_not_believed_of_a_caller),
+        cmocka_unit_test(what_was_known_of_dead_code_is_not_believed_of_a_chain),
+        cmocka_unit_test(ever_new_calls_are_collected),
         cmocka_unit_test(each_thread_has_its_own_path),
         cmocka_unit_test(marks_of_an_earlier_start_are_not_believed),
         cmocka_unit_test(a_stack_of_thousands_is_walked_to_its_bottom),
