@@ -114,24 +114,27 @@ static void slots_give(struct addrmap *map, uint32_t stride, uint32_t *slots) {
     map->slots_spare += slots_bytes(stride);
 }
 
+/* All are 0 if the first one is and each equals the one before it: memcmp has the machine's widest comparison. */
 static bool all_empty(const struct page *page) {
-    uint32_t count = slot_count(page);
-    for (uint32_t i = 0; i < count; i++) {
-        if (page->slots[i] != 0)
-            return false;
-    }
-    return true;
+    const uint32_t *slots = page->slots;
+    return slots[0] == 0 && memcmp(slots, slots + 1, (slot_count(page) - 1) * sizeof *slots) == 0;
 }
 
 /* --- those who remember slots --------------------------------------------------------------------------------------- */
 
-static void forget_recent(struct addrmap *map) { memset(map->recent, 0, sizeof map->recent); }
+/* Pages come and go by the dozen with an arena, and the first of them leaves nothing to forget. */
+static void forget_recent(struct addrmap *map) {
+    if (map->remembers)
+        memset(map->recent, 0, sizeof map->recent);
+    map->remembers = map->remembers_nothing = false;
+}
 
 static void forget_nothing(struct addrmap *map) {
-    for (size_t i = 0; i < RECENT_SIZE; i++) {
+    for (size_t i = 0; map->remembers_nothing && i < RECENT_SIZE; i++) {
         if (map->recent[i].slot == &map->nothing)
             map->recent[i].object = 0;
     }
+    map->remembers_nothing = false;
 }
 
 bool addrmap_remember(struct addrmap *map, uintptr_t object, uintptr_t block) {
@@ -142,6 +145,8 @@ bool addrmap_remember(struct addrmap *map, uintptr_t object, uintptr_t block) {
     *addrmap_recent(map, object) = (struct recent){.object = object,
                                                    .slot = slot != NULL ? slot : &map->nothing,
                                                    .stride = page != NULL ? page->stride : 0};
+    map->remembers = true;
+    map->remembers_nothing |= slot == NULL;
     return true;
 }
 
@@ -357,5 +362,11 @@ static status check_page(void *context, uintptr_t start, const struct page *page
 }
 
 bool addrmap_check(const struct addrmap *map) {
+    for (size_t i = 0; i < RECENT_SIZE; i++) {
+        const struct recent *recent = &map->recent[i];
+        if (recent->object != 0 &&
+            (!map->remembers || (recent->slot == &map->nothing && !map->remembers_nothing)))
+            return false;
+    }
     return addrmap_each(map, check_page, (void *)(uintptr_t)map) == STATUS_OK;
 }

@@ -193,6 +193,29 @@ static void a_block_without_a_record_is_remembered_as_one(void **state) {
     assert_int_equal(addrmap_recent(&map, odd)->slot[0], 0);
     assert_non_null(learn(&map, a_page + PAGE_BYTES, 64));
     assert_int_not_equal(addrmap_recent(&map, odd)->object, odd);
+    assert_true(addrmap_check(&map));
+    addrmap_fini(&map);
+}
+
+static void a_page_with_one_block_left_keeps_its_pattern(void **state) {
+    (void)state;
+    struct addrmap map;
+    assert_int_equal(addrmap_init(&map, &account), STATUS_OK);
+    for (uint32_t stride = 16; stride <= STRIDE_MOST; stride += 16) {
+        assert_non_null(learn(&map, a_page, stride));
+        for (uintptr_t address = a_page; address < a_page + PAGE_BYTES; address += stride) {
+            assert_true(addrmap_remember(&map, address, address));
+            *slot_of(&map, address) = slot_make(1, 0);
+            addrmap_release(&map, a_page, a_page + PAGE_BYTES);
+            assert_int_equal(addrmap_page(&map, a_page)->stride, stride);
+            assert_int_equal(addrmap_recent(&map, address)->object, address);
+            *slot_of(&map, address) = 0;
+        }
+        addrmap_release(&map, a_page, a_page + PAGE_BYTES);
+        assert_int_equal(addrmap_page(&map, a_page)->stride, 0);
+        assert_true(addrmap_check(&map));
+        assert_int_equal(map.recent[0].object, 0);
+    }
     addrmap_fini(&map);
 }
 
@@ -500,6 +523,7 @@ int main(void) {
         cmocka_unit_test(a_page_knows_whether_it_has_strangers),
         cmocka_unit_test(what_was_known_of_an_object_ends_with_its_page_s_pattern),
         cmocka_unit_test(a_block_without_a_record_is_remembered_as_one),
+        cmocka_unit_test(a_page_with_one_block_left_keeps_its_pattern),
         cmocka_unit_test(slots_move_together_when_memory_goes_back),
         cmocka_unit_test(what_is_touched_is_counted_in_pages_of_the_system),
         cmocka_unit_test(addresses_beyond_48_bits_belong_to_the_bigmap),
