@@ -132,8 +132,11 @@ nodiscard status addrmap_refuse(struct addrmap *map, uintptr_t address);
 /* May a block at this address be kept elsewhere? */
 bool addrmap_may_refuse(const struct addrmap *map, uintptr_t address);
 
+/* An entry's size is its alignment in the table, so that its place comes out of the hash without a multiplication. */
+_Static_assert(sizeof(struct recent) == 32, "addrmap_recent() masks addresses with multiples of 32");
 hot_inline struct recent *addrmap_recent(struct addrmap *map, uintptr_t object) {
-    return &map->recent[(object >> 5 ^ object >> 13) & (RECENT_SIZE - 1)];
+    size_t offset = (object ^ object >> 8) & (RECENT_SIZE - 1) * sizeof(struct recent);
+    return (struct recent *)((char *)map->recent + offset);
 }
 /* Remembers the slot of an object's block. Returns false where that may be kept elsewhere. */
 bool addrmap_remember(struct addrmap *map, uintptr_t object, uintptr_t block);

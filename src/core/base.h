@@ -36,6 +36,13 @@ typedef enum {
 #define hot_inline static inline __attribute__((always_inline))
 #define out_of_line __attribute__((__noinline__))
 #define cold_path __attribute__((__noinline__, __cold__))
+/* The same for one whose result is handed on: where the compiler knows it beforehand, it calls in place of jumping there,
+ * and the hot path around it keeps a stack frame. */
+#if __has_attribute(__noipa__)
+#define jumped_to __attribute__((__noinline__, __noipa__))
+#else
+#define jumped_to __attribute__((__noinline__))
+#endif
 
 /* Two counters that change together. */
 typedef struct {

@@ -469,7 +469,7 @@ static out_of_line void object_made_slow(uintptr_t address, PyThreadState *threa
 }
 
 /* The object's block is where this entry says. `tally`: 0 where it is not known yet. */
-static out_of_line int move_recent(const struct recent *recent, uint32_t tally) {
+static jumped_to int move_recent(const struct recent *recent, uint32_t tally) {
     if (tally == 0)
         tally = capture_slow(threadstate_get());
     if (unlikely(tally == 0))
@@ -479,7 +479,7 @@ static out_of_line int move_recent(const struct recent *recent, uint32_t tally) 
     return 0;
 }
 
-static out_of_line int object_reused_slow(PyObject *object) {
+static jumped_to int object_reused_slow(PyObject *object) {
     PyThreadState *thread = threadstate_get();
     uintptr_t block = block_of(object);
     if ((const void *)thread != the_tracer.entered && thread_has_main_gil(thread) && the_tracer.active)
