@@ -51,6 +51,7 @@ class _Capabilities(TypedDict):
     foreign_domains: bool | str
     frame_marks: bool
     kept_blocks: bool
+    direct_pools: bool
     fast_thread_state: bool
     exact_lines: bool
     hooks_on_top: bool

@@ -64,7 +64,7 @@ struct addrmap {
     uint32_t nothing;       /* always 0 */
     bool remembers;         /* is any object in `recent`? */
     bool remembers_nothing; /* any with the slot `nothing`? */
-    size_t counted;   /* bytes of root and tables that the account knows of: what has been touched */
+    size_t counted;         /* bytes of root and tables that the account knows of: what has been touched */
     struct magazines *magazines; /* borrowed: to be told of slots that end; NULL: nobody is */
     struct vmem *account;        /* borrowed */
 };

@@ -22,6 +22,7 @@ PyMemAllocatorEx hooks_below[3];
 THREAD_LOCAL bool hooks_inside, hooks_probed, hooks_probed_raw;
 THREAD_LOCAL const void *hooks_going, *hooks_nested;
 bool hooks_may_keep, hooks_kept_too_long;
+struct pool **hooks_pools, **hooks_pools_here;
 struct newest hooks_newest;
 
 /* The object in the newest block was not announced. */
@@ -38,10 +39,12 @@ static out_of_line void look_again(void) {
 /* The tally of the present call path where the usual way finds it, or 0. */
 hot_inline uint32_t tally_known(PyThreadState *fast) { return walk_marked(&the_tracer, frame_current(fast)); }
 
-/* Blocks are kept in the main interpreter alone: another one may have a pymalloc of its own. Returns false where there is
+/* Blocks are kept, and pools used, in the main interpreter alone: another one may have a pymalloc of its own. Returns false where there is
  * no memory; the side's window is closed all the same. */
 static out_of_line bool enter(PyThreadState *thread) {
-    if (hooks_may_keep && thread->interp == PyInterpreterState_Main())
+    bool here = hooks_may_keep && thread->interp == PyInterpreterState_Main();
+    hooks_pools_here = here ? hooks_pools : NULL;
+    if (here)
         magazines_open(&the_tracer.magazines);
     else
         magazines_shut(&the_tracer.magazines);
@@ -225,6 +228,31 @@ static out_of_line void *spill_total(void *block, uint32_t tally) {
     return block;
 }
 
+/* No block is kept: the fast thread, as the caller found it (it may be none any more), takes one out of a pool, where it
+ * can, and calls nothing either. */
+static out_of_line void *malloc_pooled(PyMemAllocatorEx *under, size_t size, size_t announced,
+                                       const void *fast) {
+    if (unlikely(hooks_pools_here == NULL || size - 1 >= POOLED_MOST))
+        return malloc_below(under, size, announced);
+    uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
+    if (unlikely(tally == 0 || !ledger_is_calm(&the_tracer.ledger, tally)))
+        return malloc_below(under, size, announced);
+    uintptr_t address = pools_take(hooks_pools_here, size);
+    if (unlikely(address == 0))
+        return malloc_below(under, size, announced);
+    void *block = (void *)address;
+    hooks_newest.address = address;
+    hooks_newest.size = announced;
+    uint32_t unused;
+    uint32_t *slot = addrmap_fit(&the_tracer.map, address, size, &unused);
+    if (unlikely(slot == NULL || *slot != 0))
+        return put_unfit(block, size, tally);
+    *slot = slot_make(tally, unused);
+    if (unlikely(ledger_gain_calmly(&the_tracer.ledger, tally, (uint32_t)size)))
+        return spill_total(block, tally);
+    return block;
+}
+
 /* The usual way, from kept block to record, calls nothing and ends with a jump where another way must go on: so it saves
  * few registers, which would be a fifth of its instructions. */
 hot_inline void *any_malloc(PyMemAllocatorEx *under, size_t size, size_t announced) {
@@ -233,7 +261,7 @@ hot_inline void *any_malloc(PyMemAllocatorEx *under, size_t size, size_t announc
         return malloc_below(under, size, announced);
     struct round *top = magazine_top(&the_tracer.magazines, size);
     if (unlikely(top == NULL))
-        return malloc_below(under, size, announced);
+        return malloc_pooled(under, size, announced, fast);
     uint32_t tally = tally_known((PyThreadState *)(uintptr_t)fast);
     if (unlikely(tally == 0))
         return put_kept_slow(top, size, announced);
@@ -311,7 +339,10 @@ void hooks_give_back(void) {
     hooks_kept_too_long = false;
 }
 
+/* What has a slot, where pools are used, lies in one of them. */
 static out_of_line void free_unkept(PyMemAllocatorEx *under, void *block) {
+    if (likely(hooks_pools_here != NULL && !hooks_kept_too_long && pools_give((uintptr_t)block)))
+        return;
     under->free(under->ctx, block);
     if (unlikely(hooks_kept_too_long)) {
         hooks_give_back();

@@ -16,9 +16,10 @@
 /* No effect on domains where calls reach our hooks already. Returns whether any did not. `keep`: may freed blocks be kept
  * for a while (magazine.h), where nothing but pymalloc is below? With the main GIL, in the main interpreter. */
 bool hooks_install(bool keep);
-void hooks_remove(void); /* stays, passing through, where another tracer has put itself above; the same */
-bool hooks_keep(void);   /* are freed blocks kept? */
-bool hooks_on_top(void); /* are all three domains' hooks ours? */
+void hooks_remove(void);     /* stays, passing through, where another tracer has put itself above; the same */
+bool hooks_keep(void);       /* are freed blocks kept? */
+bool hooks_know_pools(void); /* are blocks taken out of pymalloc's pools without calling it (pools.h)? */
+bool hooks_on_top(void);     /* are all three domains' hooks ours? */
 
 /* Who calls what needs no GIL, and whether it holds the main one all the same. */
 struct caller {

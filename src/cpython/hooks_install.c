@@ -46,6 +46,17 @@ static void arenas_remove(void) {
     arenas_hooked = false;
 }
 
+/* --- pools ------------------------------------------------------------------------------------------------------- */
+
+/* Nothing of what pymalloc does meanwhile is traced. */
+static struct pool **find_pools(const PyMemAllocatorEx *below) {
+    struct pool_source source = {below->ctx, below->malloc, below->free};
+    hooks_inside = true;
+    struct pool **found = pools_find(&source);
+    hooks_inside = false;
+    return found;
+}
+
 /* --- installing ------------------------------------------------------------------------------------------------------ */
 
 static bool below_is_pymalloc;
@@ -96,10 +107,13 @@ bool hooks_install(bool keep) {
     if (changed)
         below_is_pymalloc = pymalloc;
     hooks_may_keep = keep && below_is_pymalloc;
+    hooks_pools = hooks_may_keep ? find_pools(&hooks_below[PYMEM_DOMAIN_OBJ]) : NULL;
+    hooks_pools_here = NULL;
     return changed;
 }
 
 void hooks_remove(void) {
+    hooks_pools_here = NULL;
     hooks_give_back();
     arenas_remove();
     for (PyMemAllocatorDomain domain = PYMEM_DOMAIN_RAW; domain <= PYMEM_DOMAIN_OBJ; domain++) {
@@ -113,3 +127,5 @@ bool hooks_on_top(void) {
 }
 
 bool hooks_keep(void) { return hooks_may_keep; }
+
+bool hooks_know_pools(void) { return hooks_pools != NULL; }

@@ -4,6 +4,8 @@
 
 #include "hooks.h"
 
+#include "../core/pools.h"
+
 /* Initial-exec: one instruction instead of a call. The few bytes come out of the loader's reserve for late modules.
  * musl's loader has no such reserve. */
 #if defined(__GLIBC__)
@@ -28,8 +30,11 @@ extern THREAD_LOCAL const void *hooks_nested;
 /* A call of this thread came through here, not as the fast thread: how hooks_install finds out who is in the chain. */
 extern THREAD_LOCAL bool hooks_probed, hooks_probed_raw;
 
-/* The next three under the main GIL. Blocks may be kept, from pymalloc, which is all that is below. */
+/* The next five under the main GIL. Blocks may be kept, from pymalloc, which is all that is below. */
 extern ours_only bool hooks_may_keep;
+/* pymalloc's pools (pools.h), for as long as blocks may be kept; NULL: not known, or not to be used. Used where they are
+ * those of the interpreter that runs. */
+extern ours_only struct pool **hooks_pools, **hooks_pools_here;
 /* pymalloc gave memory back to the system, and would perhaps give back more but for kept blocks: magazines are shut, and
  * the next block that is freed takes them all along. */
 extern ours_only bool hooks_kept_too_long;

@@ -241,10 +241,11 @@ static PyObject *foreign_domains(void) {
 PyObject *engine_capabilities(void) {
     bool marks = the_tracer.active ? capture_has_marks() : !be_safe();
     return Py_BuildValue(
-        "{sOsNsOsOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
+        "{sOsNsOsOsOsOsOsOsKsKsK}", "exact_free_lists", free_lists_are_exact() ? Py_True : Py_False,
         "foreign_domains", foreign_domains(), "frame_marks", marks ? Py_True : Py_False, "fast_thread_state",
         threadstate_distance != 0 ? Py_True : Py_False, "exact_lines", jit_is_on() ? Py_False : Py_True,
-        "kept_blocks", the_tracer.active && hooks_keep() ? Py_True : Py_False, "hooks_on_top",
+        "kept_blocks", the_tracer.active && hooks_keep() ? Py_True : Py_False, "direct_pools",
+        the_tracer.active && hooks_know_pools() ? Py_True : Py_False, "hooks_on_top",
         the_tracer.active && hooks_on_top() ? Py_True : Py_False, "lost_traces",
         (unsigned long long)the_tracer.lost, "forgotten_paths", (unsigned long long)the_tracer.forgotten,
         "gaps", gaps);

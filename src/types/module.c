@@ -105,7 +105,8 @@ PyDoc_STRVAR(capabilities_doc,
              "paths that hold nothing any more were added up as \"<forgotten>\" (forgotten_paths),\n"
              "and how many times another tracer took the allocator hooks away for a while (gaps).\n"
              "kept_blocks: while tracing, up to 31 freed blocks of each size class are kept for the\n"
-             "next ones, so sys.getallocatedblocks() may count up to 992 blocks more.");
+             "next ones, so sys.getallocatedblocks() may count up to 992 blocks more. direct_pools:\n"
+             "the others come out of pymalloc's pools without a call of it.");
 
 static PyObject *capabilities(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
     return engine_capabilities();

@@ -131,6 +131,58 @@ for domain, (malloc, realloc, free, calloc) in DOMAINS.items():
 
 
 @keeps
+def test_pools_are_used_where_blocks_are_kept() -> None:
+    code = """
+        import memtally
+        memtally.start()
+        print(memtally.capabilities()["kept_blocks"], memtally.capabilities()["direct_pools"])
+    """
+    assert check(code).split() == ["True", "True"]
+    assert check(code, env={"MEMTALLY_SAFE": "1"}).split() == ["False", "False"]
+
+
+@keeps
+def test_blocks_out_of_pools_keep_their_content_and_go_back() -> None:
+    check(
+        NATIVE
+        + """
+chance = random.Random(5)
+def blocks():
+    return sys.getallocatedblocks()
+def wave(most, lengths):
+    held = {}
+    for step in range(3 * most):
+        if len(held) < most and (step < most or chance.random() < 0.5):
+            length = chance.randrange(*lengths)
+            block = malloc(length)
+            assert block not in held and block % 16 == 0
+            ctypes.memset(block, length % 251, length)
+            held[block] = length
+        elif held:
+            block, length = held.popitem() if chance.random() < 0.3 else (next(iter(held)), None)
+            length = length or held.pop(block)
+            assert ctypes.string_at(block, length) == bytes([length % 251]) * length
+            free(block)
+    live = sum(1 for trace in mt.take_snapshot().traces if trace.size in range(*lengths))
+    assert live >= len(held)
+    for block, length in held.items():
+        assert ctypes.string_at(block, length) == bytes([length % 251]) * length
+        free(block)
+for malloc, _, free, _ in DOMAINS.values():
+    for most, lengths in ((3000, (48, 49)), (6000, (1, 513)), (2000, (497, 513)), (5000, (1, 17))):
+        before = blocks()
+        mt.start()
+        wave(most, lengths)
+        mt.clear_traces()
+        wave(most, lengths)
+        mt.stop()
+        left = blocks() - before  # free lists hold a hundred ints
+        assert abs(left) < 300, (most, lengths, left)
+"""
+    )
+
+
+@keeps
 def test_kept_blocks_are_few_and_go_back_at_stop() -> None:
     check(
         NATIVE
