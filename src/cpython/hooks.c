@@ -288,16 +288,15 @@ hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t siz
     return any_malloc(under, size, objects ? size : 0);
 }
 
-static bool has_kept(size_t size) {
-    return threadstate_near() == the_tracer.fast_thread && magazine_top(&the_tracer.magazines, size) != NULL;
-}
-
 hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t count, size_t size) {
     size_t bytes;
     bool fits = !__builtin_mul_overflow(count, size, &bytes);
     size_t announced = objects ? bytes : 0;
-    if (likely(fits && has_kept(bytes)))
-        return memset(any_malloc(under, bytes, announced), 0, bytes);
+    if (likely(fits && bytes - 1 < POOLED_MOST && threadstate_near() == the_tracer.fast_thread &&
+               the_tracer.magazines.is_open)) {
+        void *small = any_malloc(under, bytes, announced); /* pymalloc's calloc does the same */
+        return likely(small != NULL) ? memset(small, 0, bytes) : NULL;
+    }
     hooks_inside = true;
     void *block = under->calloc(under->ctx, count, size);
     hooks_inside = false;

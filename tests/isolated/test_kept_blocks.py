@@ -183,6 +183,30 @@ for malloc, _, free, _ in DOMAINS.values():
 
 
 @keeps
+def test_blocks_that_are_to_be_zero_are_wherever_they_come_from() -> None:
+    check(
+        NATIVE
+        + """
+mt.start()
+for domain, (_, _, free, calloc) in DOMAINS.items():
+    for count, length in ((20, 48), (3000, 48), (500, 510), (3000, 1), (300, 520), (20, 0)):
+        for parts in (1, length or 7):
+            for _ in range(3):
+                held = [calloc(parts, length // parts) for _ in range(count)]
+                assert len(set(held)) == count and None not in held
+                for block in held:
+                    assert ctypes.string_at(block, length) == bytes(length), (domain, count, length)
+                    ctypes.memset(block, 255, length)
+                sizes = [trace.size for trace in mt.take_snapshot().traces]
+                assert sizes.count(length) >= count, (domain, count, length)
+                for block in held:
+                    free(block)
+    assert calloc(2**62, 8) is None
+"""
+    )
+
+
+@keeps
 def test_kept_blocks_are_few_and_go_back_at_stop() -> None:
     check(
         NATIVE
