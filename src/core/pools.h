@@ -64,10 +64,10 @@ hot_inline uintptr_t pools_take(struct pool **used, size_t size) {
     return block;
 }
 
-/* Gives back a block that lies in a pool. False, and nothing done: pymalloc is to do it. */
-hot_inline bool pools_give(uintptr_t block) {
+/* Gives back a block that lies in a pool of blocks of `stride` bytes. False, and nothing done: pymalloc is to do it. */
+hot_inline bool pools_give(uintptr_t block, uint32_t stride) {
     struct pool *pool = (struct pool *)(block & ~(uintptr_t)(POOL_BYTES - 1));
-    if (unlikely(pool->free == 0 || pool->count == 1))
+    if (unlikely(pool->free == 0 || pool->count == 1 || (pool->class + 1) * POOLED_STEP != stride))
         return false;
     *(uintptr_t *)block = pool->free;
     pool->free = block;

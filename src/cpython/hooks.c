@@ -338,9 +338,10 @@ void hooks_give_back(void) {
     hooks_kept_too_long = false;
 }
 
-/* What has a slot, where pools are used, lies in one of them. */
-static out_of_line void free_unkept(PyMemAllocatorEx *under, void *block) {
-    if (likely(hooks_pools_here != NULL && !hooks_kept_too_long && pools_give((uintptr_t)block)))
+/* What has a slot, where pools are used, lies in one of them; that this one has blocks of the slot's size is looked at all
+ * the same, before anything is written. */
+static out_of_line void free_unkept(PyMemAllocatorEx *under, void *block, uint32_t stride) {
+    if (likely(hooks_pools_here != NULL && !hooks_kept_too_long && pools_give((uintptr_t)block, stride)))
         return;
     under->free(under->ctx, block);
     if (unlikely(hooks_kept_too_long)) {
@@ -358,7 +359,7 @@ hot_inline void *resize_into(PyMemAllocatorEx *under, struct round *top, void *o
     bool there_is_room = tracer_keep(&the_tracer, page, slot, (uintptr_t)old);
     void *block = put_kept(kept.block, kept.slot, size, 0, tally);
     if (unlikely(!there_is_room))
-        free_unkept(under, old);
+        free_unkept(under, old, page->stride);
     return block;
 }
 
@@ -418,14 +419,14 @@ static out_of_line void free_slow(PyMemAllocatorEx *under, void *block) {
 static out_of_line void free_fully(PyMemAllocatorEx *under, void *block, const struct page *page,
                                    uint32_t *slot) {
     if (unlikely(!tracer_keep(&the_tracer, page, slot, (uintptr_t)block)))
-        free_unkept(under, block);
+        free_unkept(under, block, page->stride);
 }
 
 static out_of_line void free_spilling(PyMemAllocatorEx *under, void *block, const struct page *page,
                                       uint32_t *slot, uint32_t tally) {
     ledger_spill(&the_tracer.ledger, tally, FREED);
     if (!magazine_keep(&the_tracer.magazines, page->stride, (uintptr_t)block, slot))
-        free_unkept(under, block);
+        free_unkept(under, block, page->stride);
 }
 
 /* The usual free is of a small block, for which no allocator below calls another one. As above: no calls, only jumps. */
@@ -444,7 +445,7 @@ hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
     else if (unlikely(tracer_drop_calmly(&the_tracer, page, slot)))
         free_spilling(under, block, page, slot, tally);
     else if (unlikely(!magazine_keep(&the_tracer.magazines, page->stride, (uintptr_t)block, slot)))
-        free_unkept(under, block);
+        free_unkept(under, block, page->stride);
 }
 
 /* The context is not looked at: ours is the one of the allocator below, so that a thread which reads the allocator

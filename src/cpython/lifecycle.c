@@ -149,9 +149,10 @@ int engine_clear(void) {
 }
 
 /* Another tracer that was there before us takes our hooks away with its own when it stops: put them back, and say that
- * something was missed. Blocks that are known may come from what was below then, so none are kept that were not before. */
+ * something was missed. Blocks that are known may have gone, and others have come in their places, from anywhere: so none
+ * are kept until the next start. */
 static int mind_the_gap(void) {
-    if (!the_tracer.active || hooks_on_top() || !hooks_install(hooks_keep()))
+    if (!the_tracer.active || hooks_on_top() || !hooks_install(false))
         return 0;
     gaps++;
     return PyErr_WarnEx(PyExc_RuntimeWarning,

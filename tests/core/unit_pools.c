@@ -117,8 +117,9 @@ static uintptr_t take(bool direct, size_t size) {
     return block != 0 ? block : (uintptr_t)pymalloc(NULL, size);
 }
 
-static void give(bool direct, uintptr_t block) {
-    if (!direct || !pools_give(block))
+static void give(bool direct, uintptr_t block, size_t size) {
+    const uint32_t stride = (uint32_t)((size + 15) / 16 * 16);
+    if (!direct || !pools_give(block, stride))
         pyfree(NULL, (void *)block);
 }
 
@@ -137,6 +138,7 @@ static uint64_t seen[STEPS];
 /* Waves of many blocks and few, of one size and of all. */
 static size_t live(bool direct) {
     static uintptr_t held[HELD];
+    static size_t sizes[HELD];
     uint32_t count = 0;
     uint64_t random = 11;
     begin();
@@ -147,12 +149,14 @@ static size_t live(bool direct) {
             size_t size = step % 3 == 0 ? 1 + support_below(&random, POOLED_MOST) : 500 - step / 6000 * 40;
             now = held[count] = take(direct, size);
             if (now != 0) {
+                sizes[count] = size;
                 memset((void *)held[count++], 0x5A, size);
             }
         } else if (count > 0) {
             uint32_t chosen = support_below(&random, count);
-            give(direct, held[chosen]);
+            give(direct, held[chosen], sizes[chosen]);
             held[chosen] = held[--count];
+            sizes[chosen] = sizes[count];
         }
         if (step % 997 == 0)
             now += fingerprint();
@@ -167,6 +171,18 @@ static void what_is_left_is_what_pymalloc_would_have_left(void **state) {
     (void)state;
     size_t called = live(false), still_called = live(true);
     assert_true(still_called * 2 < called); /* a short cut that is never taken proves nothing */
+}
+
+static void a_pool_of_another_size_is_left_alone(void **state) {
+    (void)state;
+    begin();
+    uintptr_t block = (uintptr_t)pymalloc(NULL, 48), other = (uintptr_t)pymalloc(NULL, 48);
+    assert_true(block != 0 && other != 0);
+    const uint64_t before = fingerprint();
+    assert_false(pools_give(block, 64));
+    assert_false(pools_give(block, 32));
+    assert_int_equal(fingerprint(), before);
+    assert_true(pools_give(block, 48));
 }
 
 /* --- finding the table ------------------------------------------------------------------------------------------------ */
@@ -261,6 +277,7 @@ static void a_pymalloc_with_other_ways_is_not_used(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_is_what_pymalloc_would_have_left),
+        cmocka_unit_test(a_pool_of_another_size_is_left_alone),
         cmocka_unit_test(the_table_is_found_and_all_blocks_go_back),
         cmocka_unit_test(without_memory_there_is_no_table),
         cmocka_unit_test(another_allocator_is_not_taken_for_pymalloc),
