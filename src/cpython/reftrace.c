@@ -6,9 +6,17 @@
 #include "hooks.h"
 #include "symhook.h"
 
-/* Whoever is called on: who was there before us, or came later; borrowed, as CPython keeps them. */
-static PyRefTracer other;
-static void *other_data;
+#include <string.h>
+
+/* Whoever is called on: who was there before us, or came later; borrowed, as CPython keeps them. Who finds us in the slot
+ * and puts us back there later gets the others back that were called on then: our `data` is their number. [0] is who was
+ * there before us, if anybody. */
+enum { MOST_OTHERS = 16 };
+static struct other {
+    PyRefTracer tracer; /* NULL: nobody */
+    void *data;
+} others[MOST_OTHERS];
+static uintptr_t present; /* which of them is called on */
 
 /* Destruction is not looked at: a block's end is when it is freed. */
 static int on_event(PyObject *object, PyRefTracerEvent event, void *data) {
@@ -19,10 +27,11 @@ static int on_event(PyObject *object, PyRefTracerEvent event, void *data) {
 /* The same, and hands on what is about objects: 3.15 tells a tracer when it loses the slot, which those that are called
  * on have been told already. */
 static int on_event_chained(PyObject *object, PyRefTracerEvent event, void *data) {
+    const struct other *other = &others[(uintptr_t)data];
     (void)on_event(object, event, data);
     if (event != PyRefTracer_CREATE && event != PyRefTracer_DESTROY)
         return 0;
-    return other != NULL ? other(object, event, other_data) : 0;
+    return other->tracer != NULL ? other->tracer(object, event, other->data) : 0;
 }
 
 static bool is_ours(PyRefTracer tracer) { return tracer == on_event || tracer == on_event_chained; }
@@ -33,22 +42,40 @@ static int set_tracer(PyRefTracer tracer, void *data);
 
 static struct symhook slot = {"PyRefTracer_SetTracer", 0, (uintptr_t)set_tracer, false};
 
-static int set_tracer(PyRefTracer tracer, void *data) {
-    other = tracer;
-    other_data = data;
-    return PyRefTracer_SetTracer(other != NULL ? on_event_chained : on_event, NULL);
+static int call_on(uintptr_t number) {
+    present = number;
+    return PyRefTracer_SetTracer(others[number].tracer != NULL ? on_event_chained : on_event, (void *)number);
 }
 
-/* Taken away all the same (a call bound at link time): hooks.c calls this when an object was not announced. */
+/* Where there are too many that never put anything back, the last one is forgotten. */
+static int set_tracer(PyRefTracer tracer, void *data) {
+    if (is_ours(tracer))
+        return call_on((uintptr_t)data);
+    uintptr_t number = 0;
+    if (tracer != NULL)
+        number = present + 1 < MOST_OTHERS ? present + 1 : present;
+    others[number] = (struct other){tracer, data};
+    return call_on(number);
+}
+
+/* Taken away all the same (a call bound at link time), or given back: hooks.c calls this when an object was not
+ * announced. */
 void reftrace_look_again(void) {
     void *data;
     PyRefTracer now = PyRefTracer_GetTracer(&data);
-    if (!is_ours(now))
+    if (is_ours(now))
+        present = (uintptr_t)data;
+    else
         (void)set_tracer(now, data);
 }
 
 void reftrace_start(bool patch) {
-    reftrace_look_again();
+    void *data;
+    PyRefTracer now = PyRefTracer_GetTracer(&data);
+    if (!is_ours(now)) { /* else put back by who found us during an earlier run */
+        others[0] = (struct other){now, data};
+        (void)call_on(0);
+    }
     if (patch && symhook_find(&slot, 1))
         symhook_add(&slot, 1);
 }
@@ -57,8 +84,9 @@ void reftrace_stop(void) {
     void *data;
     symhook_remove(&slot, 1);
     if (is_ours(PyRefTracer_GetTracer(&data)))
-        PyRefTracer_SetTracer(other, other_data);
-    other = NULL;
+        PyRefTracer_SetTracer(others[(uintptr_t)data].tracer, others[(uintptr_t)data].data);
+    memset(others, 0, sizeof others);
+    present = 0;
 }
 
 bool reftrace_works(void) {
