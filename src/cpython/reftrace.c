@@ -42,9 +42,15 @@ static int set_tracer(PyRefTracer tracer, void *data);
 
 static struct symhook slot = {"PyRefTracer_SetTracer", 0, (uintptr_t)set_tracer, false};
 
+/* 3.15 leaves things as they are where an exception is set already; but who puts a tracer back then goes on without it. */
 static int call_on(uintptr_t number) {
+    PyObject *raised = PyErr_GetRaisedException();
     present = number;
-    return PyRefTracer_SetTracer(others[number].tracer != NULL ? on_event_chained : on_event, (void *)number);
+    int result = PyRefTracer_SetTracer(others[number].tracer != NULL ? on_event_chained : on_event,
+                                       (void *)number);
+    if (raised != NULL)
+        PyErr_SetRaisedException(raised);
+    return result;
 }
 
 /* Where there are too many that never put anything back, the last one is forgotten. */

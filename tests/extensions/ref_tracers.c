@@ -46,8 +46,22 @@ static PyObject *counted(PyObject *module, PyObject *number) {
     return PyLong_FromSsize_t(made[n]);
 }
 
-static PyMethodDef methods[] = {
-    {"begin", begin, METH_O, NULL}, {"end", end, METH_O, NULL}, {"counted", counted, METH_O, NULL}, {0}};
+/* end_raising(n): the same with an exception set, which it raises. */
+static PyObject *end_raising(PyObject *module, PyObject *number) {
+    (void)module;
+    size_t n = PyLong_AsSize_t(number);
+    if (n >= TRACERS)
+        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "there are %d", TRACERS);
+    PyErr_SetNone(PyExc_KeyError);
+    (void)PyRefTracer_SetTracer(found[n], found_data[n]);
+    return NULL;
+}
+
+static PyMethodDef methods[] = {{"begin", begin, METH_O, NULL},
+                                {"end", end, METH_O, NULL},
+                                {"end_raising", end_raising, METH_O, NULL},
+                                {"counted", counted, METH_O, NULL},
+                                {0}};
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "ref_tracers", .m_methods = methods};
 

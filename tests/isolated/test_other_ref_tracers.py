@@ -95,6 +95,22 @@ for _ in range(3):
     )
 
 
+def test_one_that_ends_while_an_exception_is_raised() -> None:
+    check(
+        f"""{USE}
+memtally.start(5)
+for _ in range(3):
+    others.begin(1)
+    see(1)
+    try:
+        others.end_raising(1)
+    except KeyError:
+        pass
+    see()
+"""
+    )
+
+
 def test_very_many_that_put_nothing_back() -> None:
     check(
         f"""{USE}
