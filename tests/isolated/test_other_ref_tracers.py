@@ -1,4 +1,4 @@
-"""Others want the one slot for a reference tracer, and put back what they found there (from CPython 3.13 on)."""
+"""Others want the one slot for a reference tracer, and put back what they found (from CPython 3.13 on)."""
 
 from __future__ import annotations
 
