@@ -39,7 +39,8 @@ def test_a_tracked_block_is_there_until_it_is_untracked(foreign, how):
     before = memtally.get_traced_memory()[0]
     assert foreign.track(5, 0x1000, 10_000_000, how) == 0
     assert blocks(5) == [10_000_000]
-    assert memtally.get_traced_memory()[0] - before >= 10_000_000
+    # give or take what else comes and goes, garbage of the test runner's
+    assert 9_000_000 < memtally.get_traced_memory()[0] - before < 11_000_000
     assert foreign.untrack(5, 0x1000, how) == 0
     assert blocks(5) == []
     assert memtally.get_traced_memory()[0] - before < 1_000_000
