@@ -8,15 +8,14 @@
 
 #include <string.h>
 
-/* Whoever is called on: who was there before us, or came later; borrowed, as CPython keeps them. Who finds us in the slot
- * and puts us back there later gets the others back that were called on then: our `data` is their number. [0] is who was
- * there before us, if anybody. */
-enum { MOST_OTHERS = 16 };
+/* Whoever is called on: who was there before us, or came later; borrowed, as CPython keeps them. Each has a place for as
+ * long as we trace, and our `data` is its number: so who finds us in the slot and puts us back there later gets the one back
+ * that was called on then. [0] is nobody; those who find no place share the last one, which cannot be put back. */
+enum { PLACES = 16, SHARED = PLACES - 1 };
 static struct other {
     PyRefTracer tracer; /* NULL: nobody */
     void *data;
-} others[MOST_OTHERS];
-static uintptr_t present; /* which of them is called on */
+} others[PLACES];
 
 /* Destruction is not looked at: a block's end is when it is freed. */
 static int on_event(PyObject *object, PyRefTracerEvent event, void *data) {
@@ -42,46 +41,41 @@ static int set_tracer(PyRefTracer tracer, void *data);
 
 static struct symhook slot = {"PyRefTracer_SetTracer", 0, (uintptr_t)set_tracer, false};
 
+static uintptr_t place_of(PyRefTracer tracer, void *data) {
+    uintptr_t place = 0;
+    if (tracer == NULL)
+        return 0;
+    do
+        place++;
+    while (place < SHARED && others[place].tracer != NULL &&
+           (others[place].tracer != tracer || others[place].data != data));
+    others[place] = (struct other){tracer, data};
+    return place;
+}
+
 /* 3.15 leaves things as they are where an exception is set already; but who puts a tracer back then goes on without it. */
-static int call_on(uintptr_t number) {
+static int set_tracer(PyRefTracer tracer, void *data) {
+    uintptr_t place = is_ours(tracer) ? (uintptr_t)data : place_of(tracer, data);
+    if (is_ours(tracer) && place == SHARED)
+        place = 0;
     PyObject *raised = PyErr_GetRaisedException();
-    present = number;
-    int result = PyRefTracer_SetTracer(others[number].tracer != NULL ? on_event_chained : on_event,
-                                       (void *)number);
+    int result = PyRefTracer_SetTracer(others[place].tracer != NULL ? on_event_chained : on_event,
+                                       (void *)place);
     if (raised != NULL)
         PyErr_SetRaisedException(raised);
     return result;
 }
 
-/* Where there are too many that never put anything back, the last one is forgotten. */
-static int set_tracer(PyRefTracer tracer, void *data) {
-    if (is_ours(tracer))
-        return call_on((uintptr_t)data);
-    uintptr_t number = 0;
-    if (tracer != NULL)
-        number = present + 1 < MOST_OTHERS ? present + 1 : present;
-    others[number] = (struct other){tracer, data};
-    return call_on(number);
-}
-
-/* Taken away all the same (a call bound at link time), or given back: hooks.c calls this when an object was not
- * announced. */
+/* Taken away all the same (a call bound at link time): hooks.c calls this when an object was not announced. */
 void reftrace_look_again(void) {
     void *data;
     PyRefTracer now = PyRefTracer_GetTracer(&data);
-    if (is_ours(now))
-        present = (uintptr_t)data;
-    else
+    if (!is_ours(now))
         (void)set_tracer(now, data);
 }
 
 void reftrace_start(bool patch) {
-    void *data;
-    PyRefTracer now = PyRefTracer_GetTracer(&data);
-    if (!is_ours(now)) { /* else put back by who found us during an earlier run */
-        others[0] = (struct other){now, data};
-        (void)call_on(0);
-    }
+    reftrace_look_again();
     if (patch && symhook_find(&slot, 1))
         symhook_add(&slot, 1);
 }
@@ -92,7 +86,6 @@ void reftrace_stop(void) {
     if (is_ours(PyRefTracer_GetTracer(&data)))
         PyRefTracer_SetTracer(others[(uintptr_t)data].tracer, others[(uintptr_t)data].data);
     memset(others, 0, sizeof others);
-    present = 0;
 }
 
 bool reftrace_works(void) {

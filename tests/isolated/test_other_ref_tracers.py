@@ -22,9 +22,9 @@ others = load("ref_tracers")
 def see(*expected):
     '''Which counters see objects that are made now, and that memtally sees them too.'''
     del [float(i) for i in range(1000)][:]  # some of them go into the free list, and out of it again
-    before = [others.counted(n) for n in range(4)]
+    before = [others.counted(n) for n in range(20)]
     made = [float(i) for i in range(1000)]
-    seen = [n for n in range(4) if others.counted(n) - before[n] >= 1000]
+    seen = [n for n in range(20) if others.counted(n) - before[n] >= 1000]
     assert seen == list(expected), (seen, expected)
     if memtally.is_tracing():
         line = see.__code__.co_firstlineno + 4
@@ -111,6 +111,22 @@ for _ in range(3):
     )
 
 
+def test_one_that_comes_after_nobody_takes_no_place_of_another() -> None:
+    check(
+        f"""{USE}
+memtally.start(5)
+others.begin(1)
+others.begin(2)
+others.clear()
+see()
+others.begin(3)
+see(3)
+others.end(2)
+see(1)
+"""
+    )
+
+
 def test_very_many_that_put_nothing_back() -> None:
     check(
         f"""{USE}
@@ -118,8 +134,27 @@ memtally.start(5)
 for i in range(1000):
     others.begin(i % 2)
 see(1)
+others.end(1)
+see(0)
 memtally.stop()
-see(1)
+see(0)
+"""
+    )
+
+
+def test_more_than_there_are_places_for() -> None:
+    check(
+        f"""{USE}
+memtally.start(5)
+for i in range(20):
+    others.begin(i)
+    see(i)
+others.end(19)  # who shares the last place is not called again once it is put back
+see()
+others.end(5)
+see(4)
+memtally.stop()
+see(4)
 """
     )
 
