@@ -44,6 +44,9 @@ typedef enum {
 #define jumped_to __attribute__((__noinline__))
 #endif
 
+/* The compiler does not know any more where this value came from. */
+#define hide_from_optimizer(value) __asm__("" : "+r"(value))
+
 /* Two counters that change together. */
 typedef struct {
     uint64_t bytes;
@@ -61,9 +64,6 @@ typedef struct {
 
 /* Mixes the bits of a key for a power-of-two table: multiply by 2^64 / golden ratio, fold the high half down
  * (Knuth, The Art of Computer Programming 6.4, "multiplicative hashing"). */
-/* The compiler does not know any more where this value came from. */
-#define hide_from_optimizer(value) __asm__("" : "+r"(value))
-
 hot_inline uint64_t hash_mix(uint64_t key) {
     key *= UINT64_C(0x9E3779B97F4A7C15);
     return key ^ (key >> 29);

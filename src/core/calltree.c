@@ -122,8 +122,6 @@ static void update_weight(struct callpaths *paths) {
     __atomic_store_n((uint32_t *)&paths->weight, paths->node_count + names, __ATOMIC_RELAXED);
 }
 
-static uint32_t capped(uint32_t depth) { return depth < MOST_DEPTH ? depth : MOST_DEPTH; }
-
 status node_append_locked(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth) {
     assert(lock_is_mine(&paths->lock));
     assert(parent < paths->node_count && site < paths->site_count);
@@ -191,7 +189,7 @@ status node_intern_locked(struct callpaths *paths, uint32_t parent, uint32_t sit
     assert(lock_is_mine(&paths->lock));
     assert(parent < paths->node_count && site < paths->site_count);
     assert(paths->node_index.count == paths->node_count - 1); /* nothing was appended */
-    depth = capped(depth);
+    depth = capped_depth(depth);
     if (find_expected(paths, parent, site, depth, id))
         return STATUS_OK;
     status result = intern_unexpected(paths, parent, site, depth, id);
@@ -232,7 +230,7 @@ bool callpaths_check(const struct callpaths *paths) {
         if (node->parent >= id || node->site >= paths->site_count)
             return false;
         if (node->depth == 0 ||
-            (node->parent != 0 && node->depth != capped(node_get(paths, node->parent)->depth + 1)))
+            (node->parent != 0 && node->depth != capped_depth(node_get(paths, node->parent)->depth + 1)))
             return false;
     }
     for (uint32_t id = 1; id < paths->site_count; id++) {

@@ -32,10 +32,11 @@ struct node {
     uint64_t depth : DEPTH_BITS;
 };
 
+static inline uint32_t capped_depth(uint32_t depth) { return depth < MOST_DEPTH ? depth : MOST_DEPTH; }
+
 static inline struct node node_make(uint32_t parent, uint32_t site, uint32_t depth) {
-    const uint32_t capped = depth < MOST_DEPTH ? depth : MOST_DEPTH;
     return (struct node){parent & ((1u << NODE_BITS) - 1), site & ((1u << SITE_BITS) - 1),
-                         capped & MOST_DEPTH};
+                         capped_depth(depth) & MOST_DEPTH};
 }
 
 struct snapshot;

@@ -103,10 +103,9 @@ static void choose(struct plan *plan, size_t room) {
     const struct ledger *ledger = &tracer->ledger;
     for (uint32_t node = 1; node < rest_words(tracer); node++) {
         const uint32_t word = *rest_word(tracer, node), id = tally_of_word(word);
-        if (id != 0)
-            sift(plan, node, ledger_is_idle(ledger, id), ledger_total(ledger, id).bytes, idle_ref(0, node));
-        else if (is_at_rest(word))
-            sift(plan, node, true, history_of_word(word).bytes, idle_ref(0, node));
+        if (word != 0)
+            sift(plan, node, id == 0 || ledger_is_idle(ledger, id), total_of_word(ledger, word).bytes,
+                 idle_ref(0, node));
     }
     for (uint32_t i = 0; i < SHARDS; i++) {
         const struct shard *shard = &tracer->side.shards[i];
@@ -199,7 +198,7 @@ static void renumber_codes(const struct plan *plan) {
 static void let_go(const struct plan *plan, uint32_t word, uint32_t heir) {
     struct ledger *ledger = &plan->tracer->ledger;
     const uint32_t id = tally_of_word(word);
-    ledger_inherit(ledger, heir, id != 0 ? ledger_total(ledger, id) : history_of_word(word));
+    ledger_inherit(ledger, heir, total_of_word(ledger, word));
     if (id != 0)
         ledger_remove(ledger, id);
 }

@@ -33,10 +33,10 @@ static inline uint32_t collect_limit(const struct tracer *tracer) {
     return __atomic_load_n((const uint32_t *)&tracer->collect_above, __ATOMIC_RELAXED);
 }
 
-/* With the main GIL, in a capture that has no id at hand yet. */
 static inline bool collect_is_due(const struct tracer *tracer) {
     return callpaths_weight(tracer->paths) > collect_limit(tracer);
 }
+/* With the main GIL, in a capture that has no id at hand yet. */
 static inline void collect_if_due(struct tracer *tracer) {
     if (unlikely(collect_is_due(tracer)))
         tracer_collect_slow(tracer);

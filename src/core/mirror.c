@@ -84,7 +84,7 @@ static void each_entry(const struct mirrors *mirrors, void (*change)(struct mirr
     }
 }
 
-/* Only the first entry must not be of no frame at all. */
+/* Of no frame: the first entry must not match NULL, and the others need not. */
 static void empty(struct mirror_entry *entry) { *entry = (struct mirror_entry){.frame = NO_FRAME}; }
 
 static void forget_tallies(struct mirror_entry *entry) {

@@ -26,9 +26,8 @@ enum { POOL_BYTES = 1 << 14, POOLED_MOST = 512, POOLED_STEP = 16 };
 struct pool {
     uint32_t count; /* blocks taken */
     uint32_t padding;
-    uintptr_t free; /* the first free block; 0: none, the pool is full */
-    struct pool
-        *next; /* of those with blocks of this size; these two also of a list's head, which has no more */
+    uintptr_t free;    /* the first free block; 0: none, the pool is full */
+    struct pool *next; /* of those with blocks of this size; a list's head has these two alone */
     struct pool *previous;
     uint32_t arena;
     uint32_t class;       /* 0: blocks of 16 bytes */

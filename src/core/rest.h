@@ -31,6 +31,12 @@ static inline pair history_of_word(uint32_t word) {
                             : (pair){0};
 }
 
+/* All that was ever allocated there, wherever it is counted. */
+static inline pair total_of_word(const struct ledger *ledger, uint32_t word) {
+    const uint32_t id = tally_of_word(word);
+    return id != 0 ? ledger_total(ledger, id) : history_of_word(word);
+}
+
 /* How many nodes have a place for a word; those behind never had a tally. */
 static inline uint32_t rest_words(const struct tracer *tracer) {
     return (uint32_t)(tracer->node_words.committed / sizeof(uint32_t));
@@ -42,10 +48,10 @@ static inline uint32_t *rest_word(const struct tracer *tracer, uint32_t node) {
 /* All that is idle comes to rest; and how many tallies there are to be before the next time. The side's lock is not held. */
 void tracer_rest(struct tracer *tracer);
 
-/* With the main GIL, in a capture that has no id at hand yet. */
 static inline bool rest_is_due(const struct tracer *tracer) {
     return tracer->ledger.used > tracer->rest_above;
 }
+/* With the main GIL, in a capture that has no id at hand yet. */
 static inline void rest_if_due(struct tracer *tracer) {
     if (unlikely(rest_is_due(tracer)))
         tracer_rest(tracer);

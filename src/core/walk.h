@@ -17,7 +17,6 @@
  * This file is a template: before including it define
  *     FRAME                                  the frame type
  *     FRAME *frame_below(FRAME *)            the next older frame that can count, or NULL
- *     bool frame_is_below(FRAME *, const FRAME *)   is it this one? (not NULL)
  *     uintptr_t frame_instr(FRAME *)         address of the current instruction
  *     bool frame_complete(FRAME *)           has it begun its body? (others do not count)
  *     bool frame_marked(FRAME *)             carries a mark

@@ -32,7 +32,7 @@ static inline bool walk_base(struct tracer *tracer, FRAME *f, uint32_t *key, uin
     if (frame_marked(f)) {
         if (!walk_advance(tracer, f, entry))
             return false;
-        walk_link(tracer, f, entry, true);
+        walk_link(tracer, f, entry);
         *key = entry->key;
         return true;
     }
@@ -69,7 +69,7 @@ static inline struct mirror_entry *walk_moved_caller(struct tracer *tracer, FRAM
     else
         mirror_write(tracer, f, parent, depth, step);
     walk_mark(tracer, f);
-    walk_link(tracer, f, entry, frame_marked(f));
+    walk_link(tracer, f, entry);
     return entry;
 }
 

@@ -31,7 +31,7 @@ static inline struct link *walk_stands(const struct tracer *tracer, FRAME *f, ui
         if (link->parent == 0)
             return frame_below(f) == NULL ? found : NULL;
         FRAME *expected = (FRAME *)(uintptr_t)link[-1].frame;
-        if (unlikely(!frame_is_below(f, expected) || link->parent != link[-1].key))
+        if (unlikely(frame_below(f) != expected || link->parent != link[-1].key))
             return NULL;
         hide_from_optimizer(expected);
         f = expected;
@@ -41,10 +41,9 @@ static inline struct link *walk_stands(const struct tracer *tracer, FRAME *f, ui
     return NULL;
 }
 
-static inline void walk_link(struct tracer *tracer, const FRAME *f, const struct mirror_entry *entry,
-                             bool marked) {
+static inline void walk_link(struct tracer *tracer, const FRAME *f, const struct mirror_entry *entry) {
     chain_put(&tracer->chain, tracer->generation, entry->depth,
-              (struct link){f, marked ? 0 : entry->instr, entry->key, entry->parent});
+              (struct link){f, frame_marked(f) ? 0 : entry->instr, entry->key, entry->parent});
 }
 
 #endif

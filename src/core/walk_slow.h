@@ -127,11 +127,11 @@ static void walk_link_all(struct tracer *tracer, const struct walk_stack *stack,
     if (stack->count < 2 || frame_marked(frames[1]))
         return;
     if (known != NULL)
-        walk_link(tracer, known, mirror_entry(&tracer->mirrors, known), true);
+        walk_link(tracer, known, mirror_entry(&tracer->mirrors, known));
     for (size_t i = stack->count; i-- > 0;) {
         const struct mirror_entry *entry = mirror_entry(&tracer->mirrors, frames[i]);
         if (entry->frame == frames[i])
-            walk_link(tracer, frames[i], entry, frame_marked(frames[i]));
+            walk_link(tracer, frames[i], entry);
     }
 }
 

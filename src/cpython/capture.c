@@ -19,7 +19,7 @@ out_of_line uint32_t capture_slow(PyThreadState *thread) {
         if (likely(tally != 0))
             return tally;
     }
-    /* Only here do paths and tallies come to be, and no id is at hand. */
+    /* Where one of these is due nothing was made above, and no id is at hand here. */
     collect_if_due(&the_tracer);
     rest_if_due(&the_tracer);
     return walk_any(&the_tracer, begun, &scratch);

@@ -39,8 +39,8 @@ static out_of_line void look_again(void) {
 /* The tally of the present call path where the usual way finds it, or 0. */
 hot_inline uint32_t tally_known(PyThreadState *fast) { return walk_marked(&the_tracer, frame_current(fast)); }
 
-/* Blocks are kept, and pools used, in the main interpreter alone: another one may have a pymalloc of its own. Returns false where there is
- * no memory; the side's window is closed all the same. */
+/* Blocks are kept, and pools used, in the main interpreter alone: another one may have a pymalloc of its own. Returns
+ * false where there is no memory; the side's window is closed all the same. */
 static out_of_line bool enter(PyThreadState *thread) {
     bool here = hooks_may_keep && thread->interp == PyInterpreterState_Main();
     hooks_pools_here = here ? hooks_pools : NULL;

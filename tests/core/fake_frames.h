@@ -78,7 +78,6 @@ static inline FRAME *frame_below(FRAME *f) {
     frames_looked_below++;
     return f->below;
 }
-static inline bool frame_is_below(FRAME *f, const FRAME *below) { return frame_below(f) == below; }
 static inline uintptr_t frame_instr(const FRAME *f) { return f->code->address + 192 + f->unit * 2; }
 static inline bool frame_complete(const FRAME *f) { return f->generator || f->unit >= f->code->first; }
 static inline bool frame_marked(const FRAME *f) {

@@ -1,32 +1,10 @@
 /* collect.h: what goes, what stays, and what it costs. That all views are right across collections at random moments
  * is shown by unit_tracer.c; that walks are, by unit_walk.c; with other threads, by unit_threads.c. */
-#include "support.h"
+#include "one_tracer.h"
 
 #include <stdio.h>
 
-#include "blocks.h"
-#include "collect.h"
-#include "freeze.h"
-
 enum { PATHS = 400, DEEP = 4 };
-
-static struct tracer tracer;
-static struct vmem snapshots;
-
-static void start(void) {
-    static const char thread;
-    memset(&tracer, 0, sizeof tracer);
-    tracer_init(&tracer);
-    assert_int_equal(tracer_start(&tracer, 100), STATUS_OK);
-    assert_int_equal(tracer_enter(&tracer, &thread), STATUS_OK);
-}
-
-static void finish(void) {
-    assert_true(tracer_check(&tracer));
-    tracer_stop(&tracer);
-    assert_int_equal(vmem_bytes(&tracer.memory), 0);
-    assert_int_equal(vmem_bytes(&snapshots), 0);
-}
 
 static uint32_t site_named(const char *name, uint32_t line) {
     struct callpaths *paths = tracer.paths;
@@ -71,30 +49,15 @@ static void put(uint32_t number, size_t size) {
     tracer_put(&tracer, address_of(number), size, tally_of(number));
 }
 
-static void end(uint32_t number) {
-    uintptr_t address = address_of(number);
-    assert_true(tracer_remove_fast(&tracer, address) || tracer_remove_slow(&tracer, address));
-}
+static void end(uint32_t number) { end_at(address_of(number)); }
 
 /* Where a path's blocks are shown: the sum of its rows. `number` PATHS: what was forgotten. */
 static pair shown(enum view view, uint32_t domain, uint32_t number) {
-    struct snapshot *snapshot;
-    pair sum = {0};
-    assert_int_equal(tracer_freeze(&tracer, &snapshots, view, &snapshot), STATUS_OK);
-    uint32_t node = number == PATHS ? tracer.forgotten_node : path(number);
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
-        if (row->node == node && row->domain == domain)
-            sum = (pair){sum.bytes + row_bytes(snapshot, row), sum.blocks + row->count};
-    }
-    snapshot_release(snapshot);
-    return sum;
+    return shown_of_node(view, domain, number == PATHS ? tracer.forgotten_node : path(number));
 }
 
 static void assert_shown(enum view view, uint32_t domain, uint32_t number, uint64_t bytes, uint64_t blocks) {
-    pair sum = shown(view, domain, number);
-    assert_int_equal(sum.bytes, bytes);
-    assert_int_equal(sum.blocks, blocks);
+    assert_pair(shown(view, domain, number), bytes, blocks);
 }
 
 static void collect(size_t room) { assert_int_equal(tracer_collect(&tracer, room), STATUS_OK); }

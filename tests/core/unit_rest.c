@@ -1,29 +1,6 @@
 /* rest.h: what comes to rest, what does not, and what is known of it afterwards. That all views are right whenever
  * paths come to rest is shown by unit_tracer.c; that steps and mirrors forget them, by unit_walk.c. */
-#include "support.h"
-
-#include "blocks.h"
-#include "collect.h"
-#include "freeze.h"
-#include "rest.h"
-
-static struct tracer tracer;
-static struct vmem snapshots;
-
-static void start(void) {
-    static const char thread;
-    memset(&tracer, 0, sizeof tracer);
-    tracer_init(&tracer);
-    assert_int_equal(tracer_start(&tracer, 100), STATUS_OK);
-    assert_int_equal(tracer_enter(&tracer, &thread), STATUS_OK);
-}
-
-static void finish(void) {
-    assert_true(tracer_check(&tracer));
-    tracer_stop(&tracer);
-    assert_int_equal(vmem_bytes(&tracer.memory), 0);
-    assert_int_equal(vmem_bytes(&snapshots), 0);
-}
+#include "one_tracer.h"
 
 /* A path of one frame for each line, 1 or more. */
 static uint32_t node_of(uint32_t line) {
@@ -47,31 +24,12 @@ static uintptr_t address_of(uint32_t line) { return 0x7F1200000000u + (uintptr_t
 
 static void put(uint32_t line, size_t size) { tracer_put(&tracer, address_of(line), size, tally_of(line)); }
 
-static void end(uint32_t line) {
-    uintptr_t address = address_of(line);
-    assert_true(tracer_remove_fast(&tracer, address) || tracer_remove_slow(&tracer, address));
-}
+static void end(uint32_t line) { end_at(address_of(line)); }
 
 static bool rests(uint32_t line) { return is_at_rest(*rest_word(&tracer, node_of(line))); }
 
-/* What a view says of a node. */
-static pair shown(enum view view, uint32_t node) {
-    struct snapshot *snapshot;
-    pair sum = {0};
-    assert_int_equal(tracer_freeze(&tracer, &snapshots, view, &snapshot), STATUS_OK);
-    for (size_t i = 0; i < snapshot->row_count; i++) {
-        const struct row *row = snapshot_row(snapshot, i);
-        if (row->node == node)
-            sum = (pair){sum.bytes + row_bytes(snapshot, row), sum.blocks + row->count};
-    }
-    snapshot_release(snapshot);
-    return sum;
-}
-
 static void assert_shown(enum view view, uint32_t node, uint64_t bytes, uint64_t blocks) {
-    pair sum = shown(view, node);
-    assert_int_equal(sum.bytes, bytes);
-    assert_int_equal(sum.blocks, blocks);
+    assert_pair(shown_of_node(view, DOMAIN_PYTHON, node), bytes, blocks);
 }
 
 /* The peak is somewhere else from now on. */

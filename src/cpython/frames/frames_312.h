@@ -26,9 +26,6 @@ hot_inline FRAME *frame_current(PyThreadState *thread) {
 }
 hot_inline FRAME *frame_top(PyThreadState *thread) { return frame_countable(frame_current(thread)); }
 hot_inline FRAME *frame_below(FRAME *f) { return frame_countable(f->previous); }
-hot_inline bool frame_is_below(FRAME *f, const FRAME *below) {
-    return (f->previous == below && frame_countable(f->previous) == below) || frame_below(f) == below;
-}
 hot_inline uintptr_t frame_instr(const FRAME *f) { return (uintptr_t)f->prev_instr; }
 hot_inline PyCodeObject *frame_code(const FRAME *f) { return f->f_code; }
 hot_inline uint32_t frame_code_version(const FRAME *f) { return frame_code(f)->co_version; }

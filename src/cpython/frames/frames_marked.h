@@ -21,9 +21,6 @@ hot_inline FRAME *frame_countable(FRAME *f) {
 hot_inline FRAME *frame_current(PyThreadState *thread) { return thread->current_frame; }
 hot_inline FRAME *frame_top(PyThreadState *thread) { return frame_countable(thread->current_frame); }
 hot_inline FRAME *frame_below(FRAME *f) { return frame_countable(f->previous); }
-hot_inline bool frame_is_below(FRAME *f, const FRAME *below) {
-    return (f->previous == below && frame_countable(f->previous) == below) || frame_below(f) == below;
-}
 hot_inline uintptr_t frame_instr(const FRAME *f) { return (uintptr_t)f->instr_ptr; }
 hot_inline uint32_t frame_code_version(const FRAME *f) { return frame_code(f)->co_version; }
 
