@@ -8,7 +8,6 @@ enum {
     SPARSE_BELOW = SIZED(2048, 16), /* a table so small doubles, and does not shrink */
 };
 
-static size_t after(size_t slot, size_t capacity) { return slot + 1 < capacity ? slot + 1 : 0; }
 static bool has_room(size_t count, size_t capacity) { return count * 16 <= capacity * 13; }
 
 status bigmap_init(struct bigmap *map, struct vmem *account) {
@@ -36,7 +35,7 @@ void bigmap_fini(struct bigmap *map) {
 static size_t empty_slot(const struct big *entries, size_t capacity, uintptr_t address) {
     size_t slot = bigmap_home(address, capacity);
     while (entries[slot].key != 0)
-        slot = after(slot, capacity);
+        slot = ring_next(slot, capacity);
     return slot;
 }
 
@@ -106,7 +105,7 @@ void bigmap_put(struct bigmap *map, uint64_t key, uint64_t size, uint32_t tally)
 }
 
 static struct big *find_from(const struct bigmap *map, uintptr_t address, size_t slot) {
-    for (;; slot = after(slot, map->capacity)) {
+    for (;; slot = ring_next(slot, map->capacity)) {
         struct big *entry = &map->entries[slot];
         if (entry->key == 0)
             return NULL;
@@ -121,20 +120,16 @@ struct big *bigmap_find(const struct bigmap *map, uintptr_t address) {
 }
 
 struct big *bigmap_find_next(const struct bigmap *map, const struct big *entry) {
-    return find_from(map, big_address(entry), after((size_t)(entry - map->entries), map->capacity));
-}
-
-static size_t distance(size_t from, size_t to, size_t capacity) {
-    return to >= from ? to - from : to + capacity - from;
+    return find_from(map, big_address(entry), ring_next((size_t)(entry - map->entries), map->capacity));
 }
 
 void bigmap_remove(struct bigmap *map, struct big *entry) {
     unlist(map, entry);
     size_t capacity = map->capacity, hole = (size_t)(entry - map->entries);
-    for (size_t i = after(hole, capacity); map->entries[i].key != 0; i = after(i, capacity)) {
+    for (size_t i = ring_next(hole, capacity); map->entries[i].key != 0; i = ring_next(i, capacity)) {
         /* An entry moves back into the hole unless its home lies after the hole. */
         size_t wanted = bigmap_home(big_address(&map->entries[i]), capacity);
-        if (distance(wanted, i, capacity) >= distance(hole, i, capacity)) {
+        if (ring_distance(wanted, i, capacity) >= ring_distance(hole, i, capacity)) {
             map->entries[hole] = map->entries[i];
             hole = i;
         }
@@ -156,7 +151,7 @@ bool bigmap_check(const struct bigmap *map) {
             continue;
         count++;
         for (size_t slot = bigmap_home(big_address(entry), map->capacity); slot != i;
-             slot = after(slot, map->capacity)) {
+             slot = ring_next(slot, map->capacity)) {
             if (map->entries[slot].key == 0)
                 return false; /* not reachable from its home */
         }

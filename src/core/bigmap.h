@@ -63,7 +63,7 @@ bool bigmap_check(const struct bigmap *map);
 static inline size_t bigmap_home(uintptr_t address, size_t capacity) {
     unsigned __int128 product = (unsigned __int128)address * UINT64_C(0x9E3779B97F4A7C15);
     uint32_t hash = (uint32_t)((uint64_t)product >> 32) ^ (uint32_t)(product >> 64);
-    return (size_t)((uint64_t)hash * capacity >> 32);
+    return ring_first((uint64_t)hash << 32, capacity);
 }
 
 static inline bool big_is_listed(const struct big *entry) { return entry->value >> TALLY_BITS >= BIG_LISTED; }

@@ -5,25 +5,25 @@
 
 enum { FIRST_ENTRIES = SIZED(1024, 4) };
 
-static size_t home(uint64_t key, size_t mask) { return hash_mix(key) & mask; }
+static size_t home(uint64_t key, size_t size) { return ring_first(hash_mix(key), size); }
 
 /* The entry of a key, or the empty one where it would go. */
 static struct codemap_entry *find(const struct codemap *map, uint64_t key) {
-    size_t i = home(key, map->mask);
+    size_t i = home(key, map->size);
     while (map->entries[i].key != 0 && map->entries[i].key != key)
-        i = (i + 1) & map->mask;
+        i = ring_next(i, map->size);
     return &map->entries[i];
 }
 
 status codemap_init(struct codemap *map, struct vmem *account) {
-    *map = (struct codemap){NULL, FIRST_ENTRIES - 1, 0, account};
+    *map = (struct codemap){NULL, FIRST_ENTRIES, 0, account};
     map->entries = vmem_map(account, FIRST_ENTRIES * sizeof *map->entries);
     return map->entries != NULL ? STATUS_OK : STATUS_NOMEM;
 }
 
 void codemap_fini(struct codemap *map) {
     if (map->entries != NULL)
-        vmem_unmap(map->account, map->entries, (map->mask + 1) * sizeof *map->entries);
+        vmem_unmap(map->account, map->entries, map->size * sizeof *map->entries);
     memset(map, 0, sizeof *map);
 }
 
@@ -36,21 +36,21 @@ bool codemap_get(const struct codemap *map, uintptr_t instr, uint32_t *site) {
 bool codemap_knows(const struct codemap *map, uintptr_t code) { return find(map, code | 1)->key != 0; }
 
 static cold_path status grow(struct codemap *map) {
-    struct codemap bigger = {NULL, map->mask * 2 + 1, map->count, map->account};
-    bigger.entries = vmem_map(map->account, (bigger.mask + 1) * sizeof *bigger.entries);
+    struct codemap bigger = {NULL, map->size + map->size / 4 + 1, map->count, map->account};
+    bigger.entries = vmem_map(map->account, bigger.size * sizeof *bigger.entries);
     if (bigger.entries == NULL)
         return STATUS_NOMEM;
-    for (size_t i = 0; i <= map->mask; i++) {
+    for (size_t i = 0; i < map->size; i++) {
         if (map->entries[i].key != 0)
             *find(&bigger, map->entries[i].key) = map->entries[i];
     }
-    vmem_unmap(map->account, map->entries, (map->mask + 1) * sizeof *map->entries);
+    vmem_unmap(map->account, map->entries, map->size * sizeof *map->entries);
     *map = bigger;
     return STATUS_OK;
 }
 
 status codemap_put(struct codemap *map, uintptr_t code, uintptr_t instr, uint32_t site) {
-    if ((map->count + 2) * 4 > (map->mask + 1) * 3) {
+    if ((map->count + 2) * 4 > map->size * 3) {
         status result = grow(map);
         if (result != STATUS_OK)
             return result;
@@ -70,10 +70,10 @@ status codemap_put(struct codemap *map, uintptr_t code, uintptr_t instr, uint32_
 }
 
 static void remove_entry(struct codemap *map, struct codemap_entry *entry) {
-    size_t mask = map->mask, hole = (size_t)(entry - map->entries);
-    for (size_t i = (hole + 1) & mask; map->entries[i].key != 0; i = (i + 1) & mask) {
-        size_t wanted = home(map->entries[i].key, mask);
-        if (((i - wanted) & mask) >= ((i - hole) & mask)) {
+    size_t size = map->size, hole = (size_t)(entry - map->entries);
+    for (size_t i = ring_next(hole, size); map->entries[i].key != 0; i = ring_next(i, size)) {
+        size_t wanted = home(map->entries[i].key, size);
+        if (ring_distance(wanted, i, size) >= ring_distance(hole, i, size)) {
             map->entries[hole] = map->entries[i];
             hole = i;
         }
@@ -97,7 +97,7 @@ void codemap_forget(struct codemap *map, uintptr_t code) {
 
 bool codemap_check(const struct codemap *map) {
     size_t count = 0;
-    for (size_t i = 0; i <= map->mask; i++) {
+    for (size_t i = 0; i < map->size; i++) {
         uint64_t key = map->entries[i].key;
         if (key == 0)
             continue;

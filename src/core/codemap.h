@@ -4,6 +4,7 @@
  *   code | 1 -> its first instr      the instructions of one code object are linked through their offsets,
  *                                    so that codemap_forget drops them all
  * Instructions are 2-aligned and code objects 16-aligned, so their keys never meet.
+ * The table grows by a quarter; an entry's home is proportional to its hash, so that any size will do.
  * Owns its table (vmem). Protected by the main interpreter's GIL. Get and put O(1) expected; forget O(its entries).
  * Fails with NOMEM, unchanged.
  */
@@ -21,7 +22,7 @@ struct codemap_entry {
 
 struct codemap {
     struct codemap_entry *entries;
-    size_t mask;
+    size_t size;
     size_t count;
     struct vmem *account; /* borrowed */
 };

@@ -167,7 +167,7 @@ static status copy_nodes(struct plan *plan) {
 static status copy_known_sites(struct plan *plan) {
     const struct codemap *codes = &plan->tracer->codes;
     status result = STATUS_OK;
-    for (size_t i = 0; i <= codes->mask && result == STATUS_OK; i++)
+    for (size_t i = 0; i < codes->size && result == STATUS_OK; i++)
         result = copy_site(plan, codes->entries[i].site);
     return result;
 }
@@ -190,7 +190,7 @@ static status build(struct plan *plan) {
 
 static void renumber_codes(const struct plan *plan) {
     const struct codemap *codes = &plan->tracer->codes;
-    for (size_t i = 0; i <= codes->mask; i++)
+    for (size_t i = 0; i < codes->size; i++)
         codes->entries[i].site = plan->sites[codes->entries[i].site];
 }
 
