@@ -40,7 +40,7 @@ static status find_call(struct work *work, uint32_t node, uint32_t caller) {
     if (result != STATUS_OK)
         return result;
     size_t slot = idtable_first(index, hash_key(caller, site));
-    for (uint32_t id; (id = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
+    for (uint32_t id; (id = idtable_at(index, slot)) != 0; slot = idtable_next(index, slot)) {
         const struct node *other = node_of(calls, id - 1);
         if (other->site == site && call_of(calls, other->parent) == caller) {
             calls->numbers[node] = id;

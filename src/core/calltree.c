@@ -33,10 +33,10 @@ static status init(struct callpaths *paths, struct vmem *account) {
         (result = region_init(&paths->nodes, account, MOST_NODES * sizeof(struct node))) != STATUS_OK ||
         (result = region_grow(&paths->sites, sizeof(struct site))) != STATUS_OK ||
         (result = region_grow(&paths->nodes, sizeof(struct node))) != STATUS_OK ||
-        (result = idtable_init(&paths->site_index, account)) != STATUS_OK)
+        (result = idtable_init_narrow(&paths->site_index, account)) != STATUS_OK)
         return result;
     paths->site_count = paths->node_count = 1;
-    return idtable_init(&paths->node_index, account);
+    return idtable_init_narrow(&paths->node_index, account);
 }
 
 static void free_all(struct callpaths *paths) {
@@ -96,12 +96,12 @@ status sites_index_locked(struct callpaths *paths) {
 
 status site_intern_locked(struct callpaths *paths, const struct site *site, uint32_t *id) {
     assert(lock_is_mine(&paths->lock));
-    status result = idtable_reserve(&paths->site_index, hash_of_site, paths);
+    status result = idtable_reserve_id(&paths->site_index, hash_of_site, paths, paths->site_count);
     if (result != STATUS_OK)
         return result;
     struct idtable *index = &paths->site_index;
     size_t slot = idtable_first(index, hash_site(site));
-    for (uint32_t found; (found = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
+    for (uint32_t found; (found = idtable_at(index, slot)) != 0; slot = idtable_next(index, slot)) {
         const struct site *known = site_get(paths, found);
         if (known->file == site->file && known->line == site->line && known->function == site->function) {
             *id = found;
@@ -143,18 +143,18 @@ static bool is_node(const struct callpaths *paths, uint32_t id, uint32_t parent,
 static size_t slot_of_node(const struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth) {
     const struct idtable *index = &paths->node_index;
     size_t slot = idtable_first(index, hash_node(parent, site, depth));
-    while (index->slots[slot] != 0 && !is_node(paths, index->slots[slot], parent, site, depth))
+    while (idtable_at(index, slot) != 0 && !is_node(paths, idtable_at(index, slot), parent, site, depth))
         slot = idtable_next(index, slot);
     return slot;
 }
 
 static status intern_unexpected(struct callpaths *paths, uint32_t parent, uint32_t site, uint32_t depth,
                                 uint32_t *id) {
-    status result = idtable_reserve(&paths->node_index, hash_of_node, paths);
+    status result = idtable_reserve_id(&paths->node_index, hash_of_node, paths, paths->node_count);
     if (result != STATUS_OK)
         return result;
     size_t slot = slot_of_node(paths, parent, site, depth);
-    *id = paths->node_index.slots[slot];
+    *id = idtable_at(&paths->node_index, slot);
     if (*id != 0)
         return STATUS_OK;
     result = node_append_locked(paths, parent, site, depth);

@@ -123,7 +123,7 @@ static status number_function(struct pprof *self, const struct site *site, uint3
     if (result != STATUS_OK)
         return result;
     size_t slot = idtable_first(&self->index, hash_function(&function));
-    for (; (*number = self->index.slots[slot]) != 0; slot = idtable_next(&self->index, slot)) {
+    for (; (*number = idtable_at(&self->index, slot)) != 0; slot = idtable_next(&self->index, slot)) {
         const struct function *other = function_get(self, *number);
         if (other->name == function.name && other->file == function.file)
             return STATUS_OK;

@@ -143,7 +143,7 @@ static status find_number(struct grouping *grouping, uint32_t number, uint32_t *
     if (result != STATUS_OK)
         return result;
     size_t at = idtable_first(index, hash_number(grouping, number));
-    for (uint32_t id; (id = index->slots[at]) != 0; at = idtable_next(index, at)) {
+    for (uint32_t id; (id = idtable_at(index, at)) != 0; at = idtable_next(index, at)) {
         *group = grouping->first + id - 1;
         if (number_of(grouping, &grouping->groups.items[id - 1]) == number)
             return STATUS_OK;

@@ -72,7 +72,7 @@ static status find_slow(struct work *work, uint32_t caller, uint32_t site, uint3
     if (result != STATUS_OK)
         return result;
     size_t slot = idtable_first(&work->index, hash_key(caller, site));
-    while ((*found = work->index.slots[slot]) != 0 && !is_call(work->self, *found, caller, site))
+    while ((*found = idtable_at(&work->index, slot)) != 0 && !is_call(work->self, *found, caller, site))
         slot = idtable_next(&work->index, slot);
     if (*found == 0) {
         *found = add_call(work->self, caller, site);

@@ -96,7 +96,7 @@ size_t keysearch_find(struct keysearch *search, const struct group *group) {
     if (search->next < index->groups->count && same_key(index, &groups[search->next], group, names))
         return search->next++;
     size_t slot = idtable_first(&index->index, hash_key(index, group, names));
-    for (uint32_t id; (id = index->index.slots[slot]) != 0; slot = idtable_next(&index->index, slot)) {
+    for (uint32_t id; (id = idtable_at(&index->index, slot)) != 0; slot = idtable_next(&index->index, slot)) {
         if (same_key(index, &groups[id - 1], group, names)) {
             search->next = id;
             return id - 1;

@@ -69,7 +69,7 @@ uint32_t namemap_find(struct namemap *map, uint32_t from) {
     uint32_t found;
     struct string name = strtab_get(&map->from->strings, from);
     size_t slot = idtable_first(&map->index, name_hash((uintptr_t)map->known, name));
-    for (; (found = map->index.slots[slot]) != 0; slot = idtable_next(&map->index, slot)) {
+    for (; (found = idtable_at(&map->index, slot)) != 0; slot = idtable_next(&map->index, slot)) {
         if (name_equal(name, strtab_get(&map->to->strings, found)))
             break;
     }

@@ -19,7 +19,7 @@ static size_t place_print(struct pass *pass, const struct fingerprint *print, co
     struct printed *printed = pass->printed;
     struct idtable *index = &printed->index;
     size_t slot = idtable_first(index, hash_mix(print->at[0]));
-    for (uint32_t id; (id = index->slots[slot]) != 0; slot = idtable_next(index, slot))
+    for (uint32_t id; (id = idtable_at(index, slot)) != 0; slot = idtable_next(index, slot))
         if (fingerprint_equal(&printed->prints[id - 1], print))
             return id - 1;
     if (pass->columns != NULL && pass->columns->only)

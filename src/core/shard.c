@@ -72,7 +72,7 @@ static void index_anew(struct shard *shard, uint32_t id) {
 /* The first of a domain whose node is gone becomes the heir, where the domain has none: so no memory is needed. */
 static void bequeath(struct shard *shard, uint32_t id, uint32_t heir_node) {
     struct side_tally *t = shard_tally(shard, id);
-    uint32_t heir = shard->index.slots[shard_slot(shard, t->domain, heir_node)];
+    uint32_t heir = idtable_at(&shard->index, shard_slot(shard, t->domain, heir_node));
     if (heir == 0) {
         t->node = heir_node;
         index_anew(shard, id);

@@ -109,7 +109,7 @@ static inline uint64_t shard_hash(uint32_t domain, uint32_t node) {
 static inline size_t shard_slot(const struct shard *shard, uint32_t domain, uint32_t node) {
     const struct idtable *index = &shard->index;
     size_t slot = idtable_first(index, shard_hash(domain, node));
-    for (uint32_t found; (found = index->slots[slot]) != 0; slot = idtable_next(index, slot)) {
+    for (uint32_t found; (found = idtable_at(index, slot)) != 0; slot = idtable_next(index, slot)) {
         const struct side_tally *known = shard_tally(shard, found);
         if (known->domain == domain && known->node == node)
             break;
@@ -123,7 +123,7 @@ nodiscard status shard_new_tally(struct shard *shard, uint32_t domain, uint32_t 
 /* The tally of a call path, made where there is none: one that has not changed since `epoch`. The shard has begun. */
 nodiscard static inline status shard_tally_of(struct shard *shard, uint32_t domain, uint32_t node,
                                               uint64_t epoch, uint32_t *id) {
-    *id = shard->index.slots[shard_slot(shard, domain, node)];
+    *id = idtable_at(&shard->index, shard_slot(shard, domain, node));
     return likely(*id != 0) ? STATUS_OK : shard_new_tally(shard, domain, node, epoch, id);
 }
 

@@ -18,7 +18,7 @@ static status number_of(struct side_paths *paths, uint32_t domain, uint32_t node
         return result;
     *side_path(paths, paths->count) = (struct side_path){.domain = domain, .node = node};
     size_t slot = idtable_first(&paths->index, hash_of(paths, paths->count));
-    while ((*number = paths->index.slots[slot]) != 0) {
+    while ((*number = idtable_at(&paths->index, slot)) != 0) {
         const struct side_path *known = side_path(paths, *number);
         if (known->domain == domain && known->node == node)
             return STATUS_OK;

@@ -71,7 +71,7 @@ static status find_slow(struct search *search, struct vmem *account, const struc
             return result;
     }
     size_t slot = idtable_first(&search->index, hash_site(wanted));
-    while ((*found = search->index.slots[slot]) != 0 && !is_site(search, *found, wanted))
+    while ((*found = idtable_at(&search->index, slot)) != 0 && !is_site(search, *found, wanted))
         slot = idtable_next(&search->index, slot);
     return STATUS_OK;
 }

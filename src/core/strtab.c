@@ -30,7 +30,7 @@ status strtab_init(struct strtab *strings, struct vmem *account) {
     if (region_init(&strings->bytes, account, MOST_BYTES) != STATUS_OK ||
         region_init(&strings->ends, account, MOST_STRINGS * sizeof(uint32_t)) != STATUS_OK ||
         region_grow(&strings->ends, sizeof(uint32_t)) != STATUS_OK ||
-        idtable_init(&strings->index, account) != STATUS_OK) {
+        idtable_init_narrow(&strings->index, account) != STATUS_OK) {
         strtab_fini(strings);
         return STATUS_NOMEM;
     }
@@ -75,11 +75,11 @@ status strtab_intern(struct strtab *strings, const char *bytes, size_t length, u
     if (length == 0)
         return STATUS_OK;
     assert(strings->index.count == strings->count - 1); /* nothing was appended */
-    status result = idtable_reserve(&strings->index, hash_of, strings);
+    status result = idtable_reserve_id(&strings->index, hash_of, strings, strings->count);
     if (result != STATUS_OK)
         return result;
     size_t slot = idtable_first(&strings->index, hash_bytes(bytes, length));
-    for (uint32_t found; (found = strings->index.slots[slot]) != 0;
+    for (uint32_t found; (found = idtable_at(&strings->index, slot)) != 0;
          slot = idtable_next(&strings->index, slot)) {
         struct string string = strtab_get(strings, found);
         if (string.length == length && memcmp(string.bytes, bytes, length) == 0) {

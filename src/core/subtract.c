@@ -53,7 +53,8 @@ static bool same_row(const struct work *work, int side, const struct row *row, c
 /* The rest that a row of a side is equal to, or NULL; `slot`: where the search ended. */
 static struct rest *find_rest(const struct work *work, int side, const struct row *row, size_t *slot) {
     *slot = idtable_first(&work->index, hash_row(work, side, row));
-    for (uint32_t id; (id = work->index.slots[*slot]) != 0; *slot = idtable_next(&work->index, *slot)) {
+    for (uint32_t id; (id = idtable_at(&work->index, *slot)) != 0;
+         *slot = idtable_next(&work->index, *slot)) {
         if (same_row(work, side, row, work->rests[id - 1].row))
             return &work->rests[id - 1];
     }
