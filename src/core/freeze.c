@@ -156,7 +156,7 @@ struct who {
 
 static void name(const struct who *who, uint32_t tally, uint32_t *domain, uint32_t *node) {
     *domain = who->ledger != NULL ? DOMAIN_PYTHON : side_path(who->paths, tally)->domain;
-    *node = who->ledger != NULL ? who->ledger->tallies[tally].node : side_path(who->paths, tally)->node;
+    *node = who->ledger != NULL ? ledger_node(who->ledger, tally) : side_path(who->paths, tally)->node;
 }
 
 /* `shard`: whose blocks these are; of no matter for the ledger's. */
@@ -262,7 +262,7 @@ static status freeze_tallies(struct tracer *tracer, const struct side_paths *pat
     status result = STATUS_OK;
     for (uint32_t id = 1; id < ledger->count && result == STATUS_OK; id++) {
         pair sum = snapshot->view == VIEW_TOTAL ? ledger_total(ledger, id) : ledger_at_peak(ledger, id);
-        result = add_sum(snapshot, DOMAIN_PYTHON, ledger->tallies[id].node, sum);
+        result = add_sum(snapshot, DOMAIN_PYTHON, ledger_node(ledger, id), sum);
     }
     if (snapshot->view == VIEW_TOTAL && result == STATUS_OK)
         result = add_history(tracer, snapshot);

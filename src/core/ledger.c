@@ -6,8 +6,15 @@
 
 #include <string.h>
 
+static uint32_t *owner_of(const struct ledger *ledger, uint32_t id) {
+    return (uint32_t *)(void *)ledger->owners.base + id;
+}
+
+static struct spill *spills(const struct ledger *ledger) { return (struct spill *)ledger->spills.base; }
+
+/* The spill of a tally that has one. */
 static struct spill *spill_of(const struct ledger *ledger, uint32_t id) {
-    return (struct spill *)ledger->spills.base + id;
+    return spills(ledger) + *owner_of(ledger, id);
 }
 
 /* --- memory -------------------------------------------------------------------------------------------------------- */
@@ -17,6 +24,8 @@ status ledger_init(struct ledger *ledger, struct vmem *account) {
     const size_t most = (size_t)TALLY_MASK + 1;
     status result = region_init(&ledger->region, account, most * sizeof(struct tally));
     if (result == STATUS_OK)
+        result = region_init(&ledger->owners, account, most * sizeof(uint32_t));
+    if (result == STATUS_OK)
         result = region_init(&ledger->spills, &ledger->untouched, most * sizeof(struct spill));
     if (result != STATUS_OK) {
         ledger_fini(ledger);
@@ -24,14 +33,21 @@ status ledger_init(struct ledger *ledger, struct vmem *account) {
     }
     ledger->tallies = (struct tally *)ledger->region.base;
     ledger->epoch = 1;
-    ledger->count = 1;
+    ledger->count = ledger->spill_count = 1;
     return STATUS_OK;
 }
 
+/* Bytes that the first spills take, in whole pages. */
+static size_t touched(uint32_t count) {
+    const size_t in_page = platform_page_size() - 1;
+    return count > 1 ? (count * sizeof(struct spill) + in_page) & ~in_page : 0;
+}
+
 void ledger_fini(struct ledger *ledger) {
-    if (ledger->touched != 0)
-        vmem_uncount(ledger->region.account, ledger->touched);
+    if (ledger->spill_count > 1)
+        vmem_uncount(ledger->region.account, touched(ledger->spill_count));
     region_fini(&ledger->spills);
+    region_fini(&ledger->owners);
     region_fini(&ledger->region);
     memset(ledger, 0, sizeof *ledger);
 }
@@ -48,6 +64,8 @@ static status take_id(struct ledger *ledger, uint32_t *id) {
     const size_t count = (size_t)ledger->count + 1;
     status result = region_grow(&ledger->region, count * sizeof(struct tally));
     if (result == STATUS_OK)
+        result = region_grow(&ledger->owners, count * sizeof(uint32_t));
+    if (result == STATUS_OK)
         result = region_grow(&ledger->spills, count * sizeof(struct spill));
     if (result == STATUS_OK)
         *id = ledger->count++;
@@ -59,21 +77,32 @@ status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id) {
     status result = take_id(ledger, &taken);
     if (result != STATUS_OK)
         return result;
-    struct tally *tally = &ledger->tallies[taken];
-    tally_set_node(tally, node);
-    tally->epoch = ledger->epoch & EPOCH_MASK; /* at the peak it held nothing */
+    *owner_of(ledger, taken) = node;
+    ledger->tallies[taken].epoch = ledger->epoch & EPOCH_MASK; /* at the peak it held nothing */
     ledger->used++;
     *id = taken;
     return STATUS_OK;
+}
+
+uint32_t ledger_node(const struct ledger *ledger, uint32_t id) {
+    return tally_has_spill(&ledger->tallies[id]) ? spill_of(ledger, id)->node : *owner_of(ledger, id);
+}
+
+void ledger_set_node(struct ledger *ledger, uint32_t id, uint32_t node) {
+    if (tally_has_spill(&ledger->tallies[id]))
+        spill_of(ledger, id)->node = node;
+    else
+        *owner_of(ledger, id) = node;
 }
 
 /* --- numbers ------------------------------------------------------------------------------------------------------- */
 
 static pair number_of(const struct ledger *ledger, uint32_t id, size_t number) {
     const struct tally *tally = &ledger->tallies[id];
-    pair sum = word_pair(tally->words[number]);
-    if (tally->has_spilled)
-        pair_join(&sum, spill_of(ledger, id)->pairs[number]);
+    if (!tally_has_spill(tally))
+        return word_pair(tally->words[number]);
+    pair sum = word_pair(tally->words[number] & ~HAS_SPILL);
+    pair_join(&sum, spill_of(ledger, id)->pairs[number]);
     return sum;
 }
 
@@ -93,38 +122,38 @@ bool ledger_is_idle(const struct ledger *ledger, uint32_t id) {
 
 /* --- spills -------------------------------------------------------------------------------------------------------- */
 
-static bool page_is_touched(const struct ledger *ledger, uint32_t id) {
-    const uint32_t per_page = (uint32_t)(platform_page_size() / sizeof(struct spill));
-    const uint32_t first = id / per_page * per_page;
-    for (uint32_t i = first; i < ledger->count && i - first < per_page; i++) {
-        if (ledger->tallies[i].has_spilled)
-            return true;
+/* A free spill, or a new one. There is room for it, as for one of each tally. */
+static uint32_t take_spill(struct ledger *ledger) {
+    uint32_t spill = ledger->free_spill;
+    if (spill != 0) {
+        ledger->free_spill = spills(ledger)[spill].next;
+    } else {
+        spill = ledger->spill_count++;
+        vmem_count(ledger->region.account, touched(spill + 1) - touched(spill));
     }
-    return false;
-}
-
-/* The spill of a tally; from now on it has one. */
-static struct spill *spill_to(struct ledger *ledger, uint32_t id) {
-    struct tally *tally = &ledger->tallies[id];
-    struct spill *spill = spill_of(ledger, id);
-    if (tally->has_spilled)
-        return spill;
-    if (!page_is_touched(ledger, id)) {
-        vmem_count(ledger->region.account, platform_page_size());
-        ledger->touched += platform_page_size();
-    }
-    tally->has_spilled = true;
     return spill;
 }
 
+/* The spill of a tally, made where it has none. */
+static struct spill *spill_to(struct ledger *ledger, uint32_t id) {
+    struct tally *tally = &ledger->tallies[id];
+    if (!tally_has_spill(tally)) {
+        const uint32_t spill = take_spill(ledger);
+        spills(ledger)[spill] = (struct spill){.node = *owner_of(ledger, id),
+                                               .pairs[PEAK] = word_pair(tally->words[PEAK])};
+        *owner_of(ledger, id) = spill;
+        tally->words[PEAK] = HAS_SPILL;
+    }
+    return spill_of(ledger, id);
+}
+
 out_of_line void ledger_spill(struct ledger *ledger, uint32_t id, size_t number) {
-    uint64_t *word = &ledger->tallies[id].words[number];
+    uint32_t *word = &ledger->tallies[id].words[number];
     pair_join(&spill_to(ledger, id)->pairs[number], word_pair(*word));
     *word = 0;
 }
 
 out_of_line void ledger_save_spilled(struct ledger *ledger, uint32_t id) {
-    ledger->tallies[id].words[PEAK] = 0;
     spill_of(ledger, id)->pairs[PEAK] = ledger_live(ledger, id);
 }
 
@@ -132,10 +161,10 @@ out_of_line void ledger_save_spilled(struct ledger *ledger, uint32_t id) {
 
 /* More blocks in the word of a number, or, where that is no place for so many, in its spill. */
 static void count(struct ledger *ledger, uint32_t id, size_t number, pair blocks) {
-    uint64_t *word = &ledger->tallies[id].words[number];
-    if (blocks.bytes >> (BLOCKS_SHIFT - 1) != 0 || blocks.blocks >> (63 - BLOCKS_SHIFT) != 0)
+    uint32_t *word = &ledger->tallies[id].words[number];
+    if (blocks.bytes >> BYTES_SHIFT != 0 || blocks.blocks >> (31 - BLOCKS_SHIFT) != 0)
         pair_join(&spill_to(ledger, id)->pairs[number], blocks);
-    else if (word_must_spill(*word += blocks.blocks << BLOCKS_SHIFT | blocks.bytes))
+    else if (word_must_spill(*word += (uint32_t)(blocks.blocks << BLOCKS_SHIFT | blocks.bytes)))
         ledger_spill(ledger, id, number);
 }
 
@@ -154,10 +183,10 @@ void ledger_lose_big(struct ledger *ledger, uint32_t id, uint64_t bytes) {
 
 /* What the word does not have is in the spill: there, modulo 2^64, anything can be taken away. */
 out_of_line void ledger_take_total(struct ledger *ledger, uint32_t id, uint64_t bytes) {
-    uint64_t *word = &ledger->tallies[id].words[TOTAL];
+    uint32_t *word = &ledger->tallies[id].words[TOTAL];
     if (!word_has_block(*word, bytes))
         pair_subtract(&spill_to(ledger, id)->pairs[TOTAL], bytes);
-    else if (word_must_spill(*word -= word_of_block(bytes)))
+    else if (word_must_spill(*word -= word_of_block((uint32_t)bytes)))
         ledger_spill(ledger, id, TOTAL);
 }
 
@@ -174,7 +203,7 @@ void ledger_move_big(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t
 /* What the tallies know of the epochs begins anew. */
 static out_of_line void epochs_anew(struct ledger *ledger) {
     for (uint32_t id = 1; id < ledger->count; id++) {
-        if (ledger->tallies[id].node != 0)
+        if (*owner_of(ledger, id) != 0)
             ledger->tallies[id].epoch = 0;
     }
     ledger->epoch++;
@@ -188,9 +217,12 @@ out_of_line void ledger_next_epoch(struct ledger *ledger) {
 void ledger_remove(struct ledger *ledger, uint32_t id) {
     struct tally *tally = &ledger->tallies[id];
     assert(ledger_live(ledger, id).blocks == 0);
-    if (tally->has_spilled)
-        memset(spill_of(ledger, id), 0, sizeof(struct spill));
-    *tally = (struct tally){.epoch = ledger->free, .has_spilled = tally->has_spilled};
+    if (tally_has_spill(tally)) {
+        spill_of(ledger, id)->next = ledger->free_spill;
+        ledger->free_spill = *owner_of(ledger, id);
+    }
+    *owner_of(ledger, id) = 0;
+    *tally = (struct tally){.epoch = ledger->free};
     ledger->free = id;
     ledger->used--;
 }

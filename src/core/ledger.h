@@ -1,6 +1,6 @@
 /* ledger: what each call path has allocated in all, holds now, and held at the peak: exact, online, without a log.
  *
- *   a tally, half a cache line:  total {bytes, blocks} | freed {bytes, blocks} | peak {bytes, blocks} | epoch | node
+ *   a tally, 16 bytes:  total {bytes, blocks} | freed {bytes, blocks} | peak {bytes, blocks} | epoch
  *   live = total - freed
  *
  * The peak. `current` is what is live in this ledger; `limit` is the value above which it makes a new peak. Each new
@@ -17,9 +17,10 @@
  *
  * Spills. Programs have tens of thousands of call paths, and few of them ever count far. So two numbers share a word,
  * the blocks in the upper bits and the bytes below them, and one addition counts both. When the blocks reach the sign of
- * the word, what it has is added to a pair in `spills`, memory that is mapped with the tallies, so that nothing can fail,
- * and touched by those alone that need it; the word begins with nothing. Until then the bytes of small blocks are far from
- * running over, and who counts big ones, or takes some away, looks at the bytes too (word_must_spill).
+ * the word, what it has is added to a pair in the tally's spill, and the word begins with nothing. Until then the bytes of
+ * small blocks are far from running over, and who counts big ones, or takes some away, looks at the bytes too
+ * (word_must_spill). There is room for as many spills as tallies, mapped with these, so that nothing can fail, but touched
+ * in order by those alone that need it. The peak of a tally that has a spill is there, and its word says so: HAS_SPILL.
  * A tally knows the low half of its epoch; when that runs over, all are marked as of none (0).
  *
  * Owns its tallies (vmem); ids are 1, 2, ..., and used again when given back; tallies never move. Protected by the main interpreter's GIL.
@@ -30,22 +31,24 @@
 
 #include "vmem.h"
 
-enum { BLOCKS_SHIFT = SIZED(40, 61) }; /* 2^23 blocks make a word spill, tiny ones 4 */
+/* 1,024 blocks make a word spill, tiny ones 4. So many small blocks have less than a quarter of the bytes that there is
+ * room for; what is counted as big is less than a quarter, too, or spills at once, and so is what it is added to. */
+enum { BLOCKS_SHIFT = SIZED(21, 29), BYTES_SHIFT = BLOCKS_SHIFT - 2 };
+#define HAS_SPILL (UINT32_C(1) << 31)
 #define EPOCH_MASK SIZED(UINT32_MAX, 15)
 
 enum { TOTAL, FREED, PEAK, NUMBERS };
 
 struct tally {
-    uint64_t words[NUMBERS];  /* each blocks << BLOCKS_SHIFT | bytes */
-    uint32_t epoch;           /* of a free id: the next one, 0 ends the list */
-    uint32_t node : 31;       /* 0: the id is free; all of its numbers are 0 */
-    uint32_t has_spilled : 1; /* for good, also of a free id */
+    uint32_t words[NUMBERS]; /* each blocks << BLOCKS_SHIFT | bytes; PEAK: or HAS_SPILL */
+    uint32_t epoch;          /* of a free id: the next one, 0 ends the list */
 };
 
-/* To be added to the words. */
 struct spill {
-    pair pairs[NUMBERS];
-    uint64_t reserved[2]; /* so that a page holds whole ones */
+    pair pairs[NUMBERS]; /* to be added to the words */
+    uint32_t node;
+    uint32_t next; /* of a free one: 0 ends the list */
+    uint64_t reserved;
 };
 
 struct ledger {
@@ -57,9 +60,11 @@ struct ledger {
     uint32_t free;  /* the first free id, 0: none; the others hang on it */
     uint32_t used;  /* ids that are not free */
     struct region region;
-    struct region spills;  /* struct spill, by id */
+    struct region owners;  /* uint32_t by id: the node; of one with a spill: which one; 0: the id is free */
+    struct region spills;  /* struct spill, from 1 on */
     struct vmem untouched; /* the account of `spills` */
-    size_t touched;        /* bytes of these, in whole pages: they count in the account of the rest */
+    uint32_t spill_count;  /* below it they are in use or free, and count in the account of the rest */
+    uint32_t free_spill;   /* the first free one, 0: none */
 };
 
 nodiscard status ledger_init(struct ledger *ledger, struct vmem *account);
@@ -69,7 +74,9 @@ nodiscard status ledger_add(struct ledger *ledger, uint32_t node, uint32_t *id);
 void ledger_remove(struct ledger *ledger, uint32_t id);
 void ledger_inherit(struct ledger *ledger, uint32_t heir, pair history);
 
-static inline void tally_set_node(struct tally *tally, uint32_t node) { tally->node = node & INT32_MAX; }
+/* The call path that a tally belongs to; 0: the id is free. */
+uint32_t ledger_node(const struct ledger *ledger, uint32_t id);
+void ledger_set_node(struct ledger *ledger, uint32_t id, uint32_t node);
 
 void ledger_next_epoch(struct ledger *ledger);
 
@@ -89,18 +96,20 @@ void ledger_gain_big(struct ledger *ledger, uint32_t id, uint64_t bytes);
 void ledger_lose_big(struct ledger *ledger, uint32_t id, uint64_t bytes);
 void ledger_move_big(struct ledger *ledger, uint32_t from, uint32_t to, uint64_t bytes);
 
-/* One block of less than 2^(BLOCKS_SHIFT - 1) bytes. */
-hot_inline uint64_t word_of_block(uint64_t bytes) { return (UINT64_C(1) << BLOCKS_SHIFT) + bytes; }
-hot_inline pair word_pair(uint64_t word) {
-    return (pair){word & ((UINT64_C(1) << BLOCKS_SHIFT) - 1), word >> BLOCKS_SHIFT};
+/* One block of less than 2^BYTES_SHIFT bytes. */
+hot_inline uint32_t word_of_block(uint32_t bytes) { return (UINT32_C(1) << BLOCKS_SHIFT) + bytes; }
+hot_inline pair word_pair(uint32_t word) {
+    return (pair){word & ((UINT32_C(1) << BLOCKS_SHIFT) - 1), word >> BLOCKS_SHIFT};
 }
-hot_inline bool word_is_full(uint64_t word) { return (int64_t)word < 0; }
-hot_inline bool word_must_spill(uint64_t word) {
-    return word_is_full(word) || word_pair(word).bytes >> (BLOCKS_SHIFT - 1) != 0;
+hot_inline bool word_is_full(uint32_t word) { return (int32_t)word < 0; }
+hot_inline bool word_must_spill(uint32_t word) {
+    return word_is_full(word) || word_pair(word).bytes >> BYTES_SHIFT != 0;
 }
-hot_inline bool word_has_block(uint64_t word, uint64_t bytes) {
+hot_inline bool word_has_block(uint32_t word, uint64_t bytes) {
     return word_pair(word).bytes >= bytes && word_pair(word).blocks != 0;
 }
+
+hot_inline bool tally_has_spill(const struct tally *tally) { return (tally->words[PEAK] & HAS_SPILL) != 0; }
 
 /* Before a tally changes: keep what it held at the peak. */
 hot_inline void ledger_save(struct ledger *ledger, uint32_t id) {
@@ -108,9 +117,10 @@ hot_inline void ledger_save(struct ledger *ledger, uint32_t id) {
     if (likely(tally->epoch == (ledger->epoch & EPOCH_MASK)))
         return;
     tally->epoch = ledger->epoch & EPOCH_MASK;
-    tally->words[PEAK] = tally->words[TOTAL] - tally->words[FREED];
-    if (unlikely(tally->has_spilled))
+    if (unlikely(tally_has_spill(tally)))
         ledger_save_spilled(ledger, id);
+    else
+        tally->words[PEAK] = tally->words[TOTAL] - tally->words[FREED];
 }
 
 /* Before anything is lost: was the present value a new peak? */
@@ -150,8 +160,8 @@ hot_inline void ledger_lose(struct ledger *ledger, uint32_t id, uint32_t bytes) 
 }
 
 hot_inline void ledger_move(struct ledger *ledger, uint32_t from, uint32_t to, uint32_t bytes) {
-    uint64_t *old = &ledger->tallies[from].words[TOTAL], *new = &ledger->tallies[to].words[TOTAL];
-    const uint64_t block = word_of_block(bytes);
+    uint32_t *old = &ledger->tallies[from].words[TOTAL], *new = &ledger->tallies[to].words[TOTAL];
+    const uint32_t block = word_of_block(bytes);
     ledger_note_peak(ledger);
     ledger_save(ledger, from);
     ledger_save(ledger, to);

@@ -62,7 +62,7 @@ static status read_main(struct reading *reading) {
         if (block->born < reading->born)
             break;
         if (tracer_find(tracer, block->address, &size, &tally))
-            result = read_block(reading, DOMAIN_PYTHON, tracer->ledger.tallies[tally].node, size);
+            result = read_block(reading, DOMAIN_PYTHON, ledger_node(&tracer->ledger, tally), size);
         id = block->older;
     }
     return result;

@@ -7,7 +7,7 @@
 static void forget_steps(struct tracer *tracer) {
     for (size_t i = 0; i < CACHE_SIZE; i++) {
         struct step *step = &tracer->cache[i];
-        if (step->tally == 0 || tracer->ledger.tallies[step->tally].node != 0)
+        if (step->tally == 0 || ledger_node(&tracer->ledger, step->tally) != 0)
             continue;
         if (tracer_frames_are_one(tracer))
             memset(step, 0, sizeof *step);
@@ -24,7 +24,7 @@ static void rest_idle(struct tracer *tracer) {
     struct ledger *ledger = &tracer->ledger;
     const uint32_t forgotten = tally_of_word(*rest_word(tracer, tracer->forgotten_node));
     for (uint32_t id = 1; id < ledger->count; id++) {
-        const uint32_t node = ledger->tallies[id].node;
+        const uint32_t node = ledger_node(ledger, id);
         const pair history = ledger_total(ledger, id);
         if (node == 0 || id == tracer->unknown || id == forgotten || !ledger_is_idle(ledger, id) ||
             !fits_word(history))
@@ -53,7 +53,7 @@ bool rest_check(const struct tracer *tracer) {
     uint32_t used = 0;
     for (uint32_t node = 0; node < rest_words(tracer); node++) {
         const uint32_t id = tally_of_word(*rest_word(tracer, node));
-        if (id != 0 && (id >= tracer->ledger.count || tracer->ledger.tallies[id].node != node))
+        if (id != 0 && (id >= tracer->ledger.count || ledger_node(&tracer->ledger, id) != node))
             return false;
         used += id != 0;
     }

@@ -5,7 +5,7 @@
  *                   blocks << 21 | bytes           it is at rest: so much came and went; nothing lives, nothing is part
  *                                                  of the peak
  *
- * Most call paths of a program's start allocate for a moment and never again. A tally takes 32 bytes, so once there are a
+ * Most call paths of a program's start allocate for a moment and never again. A tally takes 20 bytes, so once there are a
  * quarter more of them than were left the last time, those that are idle (ledger.h) come to rest and give their ids back.
  * A path that allocates again gets a tally with its history. A tally whose numbers do not fit a word, of more than 1,023
  * blocks or 2 MiB in all, stays where it is, as do those of PATH_UNKNOWN and PATH_FORGOTTEN.

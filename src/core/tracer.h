@@ -33,7 +33,7 @@
 enum {
     CACHE_SIZE = SIZED(1024, 2),
     COLLECT_LEAST = SIZED(1 << 18, 32),
-    REST_LEAST = SIZED(1024, 2),
+    REST_LEAST = SIZED(512, 2),
     DOMAIN_PYTHON = 0
 };
 #define CACHE_BYTES (CACHE_SIZE * sizeof(struct step))
@@ -45,7 +45,6 @@ struct step {
     uint32_t generation;
     uint32_t key; /* what mirror_entry.key becomes */
     uint32_t tally;
-    uint64_t reserved;
 };
 
 /* What several threads write lies apart from the rest (side.h). */

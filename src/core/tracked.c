@@ -101,7 +101,7 @@ static bool find_locked(struct tracer *tracer, bool joint, uint32_t domain, uint
     if (joint && domain == DOMAIN_PYTHON) {
         tracer_settle_locked(tracer);
         if (tracer_find(tracer, address, &found->size, &tally)) {
-            found->node = tracer->ledger.tallies[tally].node;
+            found->node = ledger_node(&tracer->ledger, tally);
             return true;
         }
     }

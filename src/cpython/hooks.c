@@ -84,7 +84,7 @@ static void side_put_joint(PyThreadState *thread, void *block, size_t size) {
         tracer_count_lost(&the_tracer);
         return;
     }
-    uint32_t node = the_tracer.ledger.tallies[tally].node;
+    uint32_t node = ledger_node(&the_tracer.ledger, tally);
     bool done = tracer_side_put(&the_tracer, true, the_tracer.paths->serial, DOMAIN_PYTHON, (uintptr_t)block,
                                 size, node);
     assert(done); /* only who holds the main GIL replaces the call tree */

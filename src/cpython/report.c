@@ -21,7 +21,7 @@ static status track_joint(PyThreadState *thread, unsigned int domain, uintptr_t 
     uint32_t tally = hooks_tally_now(thread);
     if (tally != 0)
         return tracer_track(&the_tracer, true, the_tracer.paths->serial, domain, address, size,
-                            the_tracer.ledger.tallies[tally].node);
+                            ledger_node(&the_tracer.ledger, tally));
     tracer_count_lost(&the_tracer);
     return STATUS_NOMEM;
 }

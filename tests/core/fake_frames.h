@@ -128,7 +128,7 @@ static inline bool node_is(const struct tracer *tracer, const struct node *node,
 /* Is this the tally of the stack below `f`? */
 static inline bool walk_is_right(struct world *world, FRAME *f, uint32_t tally) {
     const struct tracer *tracer = &world->tracer;
-    uint32_t id = tracer->ledger.tallies[tally].node, depth = 0;
+    uint32_t id = ledger_node(&tracer->ledger, tally), depth = 0;
     bool top = true;
     for (FRAME *g = f; g != NULL; g = g->below)
         depth += frame_complete(g);

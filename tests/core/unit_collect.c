@@ -153,7 +153,7 @@ static void a_path_below_one_that_stays_keeps_its_counters(void **state) {
     collect(0);
     assert_int_equal(tracer.forgotten, 0);
     node = node_get(tracer.paths, path(1))->parent;
-    assert_int_equal(tracer.ledger.tallies[below].node, node);
+    assert_int_equal(ledger_node(&tracer.ledger, below), node);
     assert_int_equal(ledger_total(&tracer.ledger, below).bytes, 30);
     finish();
 }

@@ -106,7 +106,7 @@ static void assert_as_log(struct world *world) {
         if (world->ids[who] == 0)
             continue;
         uint32_t id = world->ids[who];
-        assert_int_equal(ledger->tallies[id].node, who + 100);
+        assert_int_equal(ledger_node(ledger, id), who + 100);
         assert_counters(ledger_live(ledger, id), result.live[who]);
         assert_counters(ledger_total(ledger, id), result.total[who]);
         assert_counters(ledger_at_peak(ledger, id), result.at_peak[who]);
@@ -237,7 +237,7 @@ static void a_tally_made_after_the_peak_held_nothing_then(void **state) {
 /* Its total and what was freed, as after `blocks` blocks of `bytes` bytes in all. */
 static void give_a_past(struct world *world, uint32_t who, uint64_t bytes, uint64_t blocks) {
     struct tally *tally = &world->ledger.tallies[tally_of(world, who)];
-    tally->words[TOTAL] = tally->words[FREED] = blocks << BLOCKS_SHIFT | bytes;
+    tally->words[TOTAL] = tally->words[FREED] = (uint32_t)(blocks << BLOCKS_SHIFT | bytes);
 }
 
 static void assert_pair(pair counters, uint64_t bytes, uint64_t blocks) {
@@ -246,8 +246,8 @@ static void assert_pair(pair counters, uint64_t bytes, uint64_t blocks) {
 }
 
 /* A word that has so many of these spills. */
-#define FULL_BYTES (UINT64_C(1) << (BLOCKS_SHIFT - 1))
-#define FULL_BLOCKS (UINT64_C(1) << (63 - BLOCKS_SHIFT))
+#define FULL_BYTES (UINT64_C(1) << BYTES_SHIFT)
+#define FULL_BLOCKS (UINT64_C(1) << (31 - BLOCKS_SHIFT))
 
 static void a_word_with_many_blocks_spills(void **state) {
     (void)state;
@@ -257,9 +257,9 @@ static void a_word_with_many_blocks_spills(void **state) {
     const uint32_t id = world.ids[0];
     size_t before = vmem_bytes(&account);
     ledger_gain(&world.ledger, id, 9);
-    assert_false(world.ledger.tallies[id].has_spilled);
+    assert_false(tally_has_spill(&world.ledger.tallies[id]));
     ledger_gain(&world.ledger, id, 512);
-    assert_true(world.ledger.tallies[id].has_spilled);
+    assert_true(tally_has_spill(&world.ledger.tallies[id]));
     assert_int_equal(vmem_bytes(&account), before + platform_page_size());
     assert_pair(ledger_total(&world.ledger, id), 1021, FULL_BLOCKS);
     assert_pair(ledger_live(&world.ledger, id), 521, 2);
@@ -272,7 +272,7 @@ static void a_word_with_many_blocks_spills(void **state) {
     ledger_gain(&world.ledger, tally_of(&world, 1), 9);
     give_a_past(&world, 1, 500, FULL_BLOCKS - 1);
     ledger_gain(&world.ledger, world.ids[1], 1);
-    assert_true(world.ledger.tallies[world.ids[1]].has_spilled);
+    assert_true(tally_has_spill(&world.ledger.tallies[world.ids[1]]));
     assert_int_equal(vmem_bytes(&account), before + platform_page_size()); /* neighbours share a page */
     end(&world);
 }
@@ -284,9 +284,9 @@ static void a_word_with_many_bytes_spills(void **state) {
     const uint32_t id = tally_of(&world, 0);
     give_a_past(&world, 0, FULL_BYTES - 10, 1);
     ledger_gain_big(&world.ledger, id, 9);
-    assert_false(world.ledger.tallies[id].has_spilled);
+    assert_false(tally_has_spill(&world.ledger.tallies[id]));
     ledger_gain_big(&world.ledger, id, 1000);
-    assert_true(world.ledger.tallies[id].has_spilled);
+    assert_true(tally_has_spill(&world.ledger.tallies[id]));
     ledger_gain_big(&world.ledger, id, 5 * FULL_BYTES / 4 + 3); /* more than a word, live and at the peak */
     ledger_lose_big(&world.ledger, id, 9);
     ledger_lose_big(&world.ledger, id, 1000);
@@ -297,6 +297,31 @@ static void a_word_with_many_bytes_spills(void **state) {
     assert_pair(ledger_live(&world.ledger, id), 0, 0);
     assert_pair(ledger_live(&world.ledger, world.ids[1]), 5 * FULL_BYTES / 4 + 3, 1);
     assert_pair(ledger_total(&world.ledger, id), FULL_BYTES + 999, 3);
+    end(&world);
+}
+
+/* As much as can be in a word before the block that makes it spill, small ones before and after the big. */
+static void bytes_never_run_over_into_the_blocks(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    const uint32_t id = tally_of(&world, 0);
+    const uint64_t small = FULL_BLOCKS - 3, big = FULL_BYTES - 1;
+    pair expected = {0, 0};
+    for (int turn = 0; turn < 3; turn++) {
+        ledger_gain_big(&world.ledger, id, big);
+        for (uint64_t i = 0; i < small; i++)
+            ledger_gain(&world.ledger, id, 512);
+        ledger_gain_big(&world.ledger, id, big);
+        ledger_lose_big(&world.ledger, id, big);
+        for (uint64_t i = 0; i < small; i++)
+            ledger_lose(&world.ledger, id, 512);
+        ledger_gain_big(&world.ledger, id, big);
+        ledger_lose_big(&world.ledger, id, big);
+        pair_join(&expected, (pair){3 * big + 512 * small, 3 + small});
+        assert_pair(ledger_total(&world.ledger, id), expected.bytes, expected.blocks);
+        assert_pair(ledger_live(&world.ledger, id), big * (uint64_t)(turn + 1), (uint64_t)turn + 1);
+    }
     end(&world);
 }
 
@@ -311,7 +336,7 @@ static void a_peak_saved_before_the_spill_stays(void **state) {
         ledger_gain(&world.ledger, world.ids[0], 50);
         ledger_lose(&world.ledger, world.ids[0], 50);
     }
-    assert_true(world.ledger.tallies[world.ids[0]].has_spilled);
+    assert_true(tally_has_spill(&world.ledger.tallies[world.ids[0]]));
     assert_pair(ledger_at_peak(&world.ledger, world.ids[0]), 100, 1);
     assert_pair(ledger_live(&world.ledger, world.ids[0]), 0, 0);
     end(&world);
@@ -368,6 +393,37 @@ static void an_id_that_was_given_back_begins_with_nothing(void **state) {
     assert_pair(ledger_total(&world.ledger, again), 0, 0);
     assert_pair(ledger_live(&world.ledger, again), 0, 0);
     assert_pair(ledger_at_peak(&world.ledger, again), 0, 0);
+    end(&world);
+}
+
+static void a_tally_with_a_spill_keeps_its_node_and_leaves_the_spill_to_others(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, 0);
+    const uint32_t per_page = (uint32_t)(platform_page_size() / sizeof(struct spill));
+    uint32_t ids[2];
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(ledger_add(&world.ledger, 1, &ids[i]), STATUS_OK);
+    for (uint32_t i = 0; i < 2; i++)
+        ledger_remove(&world.ledger, ids[i]);
+    const size_t before = vmem_bytes(&account);
+    for (uint32_t turn = 0; turn < 3 * per_page; turn++) {
+        for (uint32_t i = 0; i < 2; i++) {
+            assert_int_equal(ledger_add(&world.ledger, 70 + i, &ids[i]), STATUS_OK);
+            ledger_gain_big(&world.ledger, ids[i], 3 * FULL_BYTES + i);
+            assert_true(tally_has_spill(&world.ledger.tallies[ids[i]]));
+            assert_int_equal(ledger_node(&world.ledger, ids[i]), 70 + i);
+            ledger_set_node(&world.ledger, ids[i], 90 + i);
+        }
+        for (uint32_t i = 0; i < 2; i++) {
+            assert_int_equal(ledger_node(&world.ledger, ids[i]), 90 + i);
+            assert_pair(ledger_total(&world.ledger, ids[i]), 3 * FULL_BYTES + i, 1);
+            ledger_lose_big(&world.ledger, ids[i], 3 * FULL_BYTES + i);
+            ledger_remove(&world.ledger, ids[i]);
+            assert_int_equal(ledger_node(&world.ledger, ids[i]), 0);
+        }
+    }
+    assert_int_equal(vmem_bytes(&account), before + platform_page_size());
     end(&world);
 }
 
@@ -438,10 +494,12 @@ int main(void) {
         cmocka_unit_test(a_tally_made_after_the_peak_held_nothing_then),
         cmocka_unit_test(a_word_with_many_blocks_spills),
         cmocka_unit_test(a_word_with_many_bytes_spills),
+        cmocka_unit_test(bytes_never_run_over_into_the_blocks),
         cmocka_unit_test(a_peak_saved_before_the_spill_stays),
         cmocka_unit_test(a_move_takes_what_has_spilled),
         cmocka_unit_test(a_move_sees_to_it_that_the_bytes_do_not_run_over),
         cmocka_unit_test(an_id_that_was_given_back_begins_with_nothing),
+        cmocka_unit_test(a_tally_with_a_spill_keeps_its_node_and_leaves_the_spill_to_others),
         cmocka_unit_test(a_peak_survives_that_the_epochs_begin_anew),
         cmocka_unit_test(ids_beyond_28_bits_are_refused),
         cmocka_unit_test(every_request_may_fail),

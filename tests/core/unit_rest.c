@@ -155,7 +155,7 @@ static void the_unknown_and_the_forgotten_have_tallies(void **state) {
     (void)state;
     start();
     tracer_rest(&tracer);
-    assert_int_equal(tracer.ledger.tallies[tracer.unknown].node, tracer.unknown_node);
+    assert_int_equal(ledger_node(&tracer.ledger, tracer.unknown), tracer.unknown_node);
     assert_int_not_equal(tally_of_word(*rest_word(&tracer, tracer.forgotten_node)), 0);
     finish();
 }

@@ -154,7 +154,7 @@ static void put_with_gil(struct list *list) {
     uint32_t tally = tally_now(list);
     if (block.side)
         assert_true(tracer_side_put(tracer, true, tracer->paths->serial, 0, block.address, block.size,
-                                    tracer->ledger.tallies[tally].node));
+                                    ledger_node(&tracer->ledger, tally)));
     else
         tracer_put(tracer, block.address, block.size, tally);
     add_block(list, block);

@@ -108,7 +108,7 @@ static void assert_blocks(struct world *world) {
             if (!block->traced)
                 continue;
             assert_int_equal(size, block->size);
-            assert_int_equal(node_index(world, world->tracer.ledger.tallies[tally].node), block->who);
+            assert_int_equal(node_index(world, ledger_node(&world->tracer.ledger, tally)), block->who);
         }
         if (block->domain == MAIN_DOMAIN || block->domain == DOMAIN_PYTHON) {
             struct found found;

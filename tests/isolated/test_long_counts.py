@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "extensions"))
 from fresh_process import check
 
-MANY = 9_000_000  # a word holds 2^23 - 1 blocks
+MANY = 9_000_000  # a word holds 1,023 blocks
 
 COMMON = """
     import itertools, sys
@@ -82,5 +82,29 @@ def test_a_line_that_allocates_more_bytes_than_a_word_holds() -> None:
         peak = figures("peak", "borrow")[0]
         assert 0 <= peak - huge < 100_000, peak
         assert figures("live", "borrow")[0] < 10_000
+        """
+    )
+
+
+def test_a_line_that_makes_small_and_large_blocks_in_turns() -> None:
+    check(
+        f"""{COMMON}
+        import random
+        chance = random.Random(11)
+        def one(size):
+            return bytes(size)
+        mt.start()
+        size = count = 0
+        held = []
+        for turn in range(20_000):
+            length = chance.choice((chance.randrange(100, 470), chance.randrange(1 << 20)))
+            held.append(one(length))
+            size, count = size + sys.getsizeof(held[-1]), count + 1
+            if chance.random() < 0.8 or len(held) > 20:
+                held.pop(chance.randrange(len(held)))
+            if turn % 500 == 0:
+                live = sum(map(sys.getsizeof, held))
+                assert figures("live", "one") == (live, len(held))
+                assert figures("total", "one") == (size, count)
         """
     )
