@@ -13,12 +13,9 @@ struct plan {
     uint32_t *nodes;         /* old id -> NEEDED, then its new id; 0: goes */
     uint32_t *sites;         /* old id -> new id; 0: goes, or not met yet */
     uint32_t *names;         /* the same */
-    struct sort_item *idle;  /* what is history: {bytes, idle_ref} */
-    struct sort_item *spare;
-    size_t idle_count;
-    size_t idle_bytes;     /* of each of the two */
-    struct path_ends ends; /* of the old tree */
-    uint32_t forgotten;    /* node in the new tree */
+    struct sort_first idle;  /* what is history, those that allocated most: {bytes, idle_ref} */
+    struct path_ends ends;   /* of the old tree */
+    uint32_t forgotten;      /* node in the new tree */
 };
 
 enum { NEEDED = 1 };
@@ -26,24 +23,28 @@ enum { NEEDED = 1 };
 /* A node (`part` 0), or a tally of a shard of the side (its number + 1), as one number. */
 static uint64_t idle_ref(uint32_t part, uint32_t id) { return (uint64_t)part << 32 | id; }
 
-static size_t most_idle(const struct tracer *tracer) {
+/* How many paths are looked at again for their history: no more than there are, nor than there is room for. */
+static size_t most_idle(const struct tracer *tracer, size_t room) {
     size_t count = rest_words(tracer);
     for (uint32_t i = 0; i < SHARDS; i++)
         count += tracer->side.shards[i].count;
-    return count;
+    return count < room ? count : room + 1;
 }
 
-static status plan_init(struct plan *plan, struct tracer *tracer) {
+static int keep_order(const void *owner, uint64_t a, uint64_t b) {
+    (void)owner, (void)a, (void)b;
+    return 0;
+}
+
+static status plan_init(struct plan *plan, struct tracer *tracer, size_t room) {
     struct vmem *memory = &tracer->memory;
     *plan = (struct plan){.tracer = tracer, .old = tracer->paths, .ends = callpaths_ends(tracer->paths)};
-    plan->idle_bytes = most_idle(tracer) * sizeof(struct sort_item);
+    plan->idle = (struct sort_first){.most = most_idle(tracer, room), .order = keep_order};
     plan->nodes = vmem_map(memory, plan->ends.nodes * sizeof *plan->nodes);
     plan->sites = vmem_map(memory, plan->ends.sites * sizeof *plan->sites);
     plan->names = vmem_map(memory, plan->ends.strings * sizeof *plan->names);
-    plan->idle = vmem_map(memory, plan->idle_bytes);
-    plan->spare = vmem_map(memory, plan->idle_bytes);
-    if (plan->nodes == NULL || plan->sites == NULL || plan->names == NULL || plan->idle == NULL ||
-        plan->spare == NULL)
+    plan->idle.items = vmem_map(memory, plan->idle.most * sizeof(struct sort_item));
+    if (plan->nodes == NULL || plan->sites == NULL || plan->names == NULL || plan->idle.items == NULL)
         return STATUS_NOMEM;
     plan->fresh = callpaths_new(memory);
     return plan->fresh != NULL ? STATUS_OK : STATUS_NOMEM;
@@ -54,8 +55,7 @@ static void plan_fini(struct plan *plan) {
     vmem_unmap(memory, plan->nodes, plan->ends.nodes * sizeof *plan->nodes);
     vmem_unmap(memory, plan->sites, plan->ends.sites * sizeof *plan->sites);
     vmem_unmap(memory, plan->names, plan->ends.strings * sizeof *plan->names);
-    vmem_unmap(memory, plan->idle, plan->idle_bytes);
-    vmem_unmap(memory, plan->spare, plan->idle_bytes);
+    vmem_unmap(memory, plan->idle.items, plan->idle.most * sizeof(struct sort_item));
     callpaths_release(plan->fresh);
 }
 
@@ -82,8 +82,9 @@ static size_t weigh(const struct plan *plan, uint32_t id) {
 
 /* `node`: 0 of a free id. `bytes`: what was counted in all. */
 static void sift(struct plan *plan, uint32_t node, bool is_idle, uint64_t bytes, uint64_t ref) {
+    struct sort_item left;
     if (node != 0 && is_idle)
-        plan->idle[plan->idle_count++] = (struct sort_item){bytes, ref};
+        sort_offer(&plan->idle, (struct sort_item){bytes, ref}, &left);
     else
         need(plan, node);
 }
@@ -91,11 +92,6 @@ static void sift(struct plan *plan, uint32_t node, bool is_idle, uint64_t bytes,
 static uint32_t node_of(const struct plan *plan, uint64_t ref) {
     uint32_t id = (uint32_t)ref, part = (uint32_t)(ref >> 32);
     return part != 0 ? shard_tally(&plan->tracer->side.shards[part - 1], id)->node : id;
-}
-
-static int keep_order(const void *owner, uint64_t a, uint64_t b) {
-    (void)owner, (void)a, (void)b;
-    return 0;
 }
 
 static void choose(struct plan *plan, size_t room) {
@@ -116,9 +112,9 @@ static void choose(struct plan *plan, size_t room) {
     }
     need(plan, tracer->unknown_node);
     need(plan, tracer->forgotten_node);
-    sort_items(plan->idle, plan->spare, plan->idle_count, keep_order, NULL);
-    for (size_t i = 0; i < plan->idle_count && room > 0; i++) {
-        uint32_t node = node_of(plan, plan->idle[i].index);
+    sort_end(&plan->idle);
+    for (size_t i = 0; i < plan->idle.count && room > 0; i++) {
+        uint32_t node = node_of(plan, plan->idle.items[i].index);
         size_t weight = weigh(plan, node);
         room -= weight < room ? weight
                               : room; /* the last one may be too heavy: else a deep path had no chance */
@@ -221,7 +217,7 @@ static uint32_t renumber_words(const struct plan *plan) {
             continue;
         }
         if (id != 0)
-            tally_set_node(&tracer->ledger.tallies[id], node);
+            ledger_set_node(&tracer->ledger, id, node);
         *rest_word(tracer, node) = word;
     }
     return gone;
@@ -247,7 +243,7 @@ status tracer_collect(struct tracer *tracer, size_t room) {
     lock_acquire(&tracer->side.lock);
     tracer_settle_locked(tracer);
     ledger_note_peak(&tracer->ledger);
-    status result = plan_init(&plan, tracer);
+    status result = plan_init(&plan, tracer, room);
     if (result == STATUS_OK) {
         choose(&plan, room);
         result = build(&plan);

@@ -15,7 +15,8 @@
  * When: before a slow walk, where nobody who holds the main GIL has an id at hand, and the tree's weight
  * is above `collect_above`; then that becomes twice what was kept, so the cost for each new node stays the same.
  * Takes the side's lock for all that time. Threads without the GIL may still intern into the old tree; tracer_side_put
- * tells them. O(nodes + tallies). Needs memory for the new tree beside the old one; fails with NOMEM or FULL, and all
+ * tells them. O(nodes + tallies). Needs memory for the new tree beside the old one, and 16 bytes for
+ * each path that there is room for; fails with NOMEM or FULL, and all
  * is as it was.
  */
 #ifndef MEMTALLY_COLLECT_H
