@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-enum { FIRST_THREADS = SIZED(16, 2), MOST_THREADS = SIZED(4096, 4), FIRST_SLOTS = SIZED(1024, 2) };
+enum { FIRST_THREADS = SIZED(16, 2), MOST_THREADS = SIZED(4096, 4), FIRST_SLOTS = SIZED(256, 2) };
 #define MOST_SLOTS ((size_t)1 << 20)
+#define WIDEST SIZED((size_t)1 << 14, (size_t)8)
 #define NO_FRAME ((const void *)1)
 
 static struct mirror_entry *new_entries(struct vmem *account, size_t slots) {
@@ -124,11 +125,8 @@ status mirrors_switch(struct mirrors *mirrors, const void *thread) {
     return STATUS_OK;
 }
 
-cold_path void mirror_grow(struct mirrors *mirrors, uint32_t depth) {
+static void grow_to(struct mirrors *mirrors, size_t slots) {
     struct mirror *mirror = mirrors->current;
-    size_t slots = mirror->slots;
-    while (slots < MOST_SLOTS && slots < (size_t)depth * 8)
-        slots *= 2;
     struct mirror_entry *entries = slots > mirror->slots ? new_entries(mirrors->account, slots) : NULL;
     if (entries == NULL)
         return;
@@ -141,4 +139,16 @@ cold_path void mirror_grow(struct mirrors *mirrors, uint32_t depth) {
     mirror->entries = entries;
     mirror->slots = slots;
     unpack(mirrors, mirror);
+}
+
+cold_path void mirror_grow(struct mirrors *mirrors, uint32_t depth) {
+    size_t slots = mirrors->current->slots;
+    while (slots < MOST_SLOTS && slots < (size_t)depth * 8)
+        slots *= 2;
+    grow_to(mirrors, slots);
+}
+
+cold_path void mirror_widen(struct mirrors *mirrors) {
+    if (mirrors->current->slots < WIDEST)
+        grow_to(mirrors, mirrors->current->slots * 2);
 }

@@ -63,8 +63,10 @@ void mirrors_fini(struct mirrors *mirrors); /* also of zeroed mirrors */
 nodiscard status mirrors_switch(struct mirrors *mirrors, const void *thread);
 void mirrors_empty(struct mirrors *mirrors);          /* no frame of any thread is known any more */
 void mirrors_forget_tallies(struct mirrors *mirrors); /* frames are known, but none that was on top */
-/* More room for deeper stacks. A failure is benign: frames push each other out more often. */
+/* More room for deeper stacks; and, up to a megabyte of addresses, for one whose frames push each other out. Entries move.
+ * A failure is benign: frames push each other out more often. */
 void mirror_grow(struct mirrors *mirrors, uint32_t depth);
+void mirror_widen(struct mirrors *mirrors);
 
 /* Frames lie at least 64 bytes apart, so the address itself is a good hash. */
 hot_inline struct mirror_entry *mirror_entry(const struct mirrors *mirrors, const void *frame) {

@@ -118,7 +118,8 @@ static inline uint32_t walk_begun_known(struct tracer *tracer, FRAME *top, FRAME
     return tally != 0 ? tally : walk_called(tracer, begun);
 }
 
-/* Gives frames that could not be marked their links, from below, where one was missed. */
+/* Gives frames that could not be marked their links, from below, where one was missed. Frames of one stack that push each
+ * other out would do so at each capture: a larger table parts them. */
 static void walk_link_all(struct tracer *tracer, const struct walk_stack *stack, FRAME *known) {
     FRAME **frames = (FRAME **)stack->region.base;
     if (!tracer->chain.is_broken)
@@ -126,13 +127,17 @@ static void walk_link_all(struct tracer *tracer, const struct walk_stack *stack,
     tracer->chain.is_broken = false;
     if (stack->count < 2 || frame_marked(frames[1]))
         return;
-    if (known != NULL)
-        walk_link(tracer, known, mirror_entry(&tracer->mirrors, known));
-    for (size_t i = stack->count; i-- > 0;) {
-        const struct mirror_entry *entry = mirror_entry(&tracer->mirrors, frames[i]);
-        if (entry->frame == frames[i])
-            walk_link(tracer, frames[i], entry);
+    bool are_crowded = false;
+    for (size_t i = stack->count + (known != NULL); i-- > 0;) {
+        const FRAME *f = i < stack->count ? frames[i] : known;
+        const struct mirror_entry *entry = mirror_entry(&tracer->mirrors, f);
+        if (entry->frame == f)
+            walk_link(tracer, f, entry);
+        else
+            are_crowded = true;
     }
+    if (unlikely(are_crowded))
+        mirror_widen(&tracer->mirrors);
 }
 
 /* Any stack: `f` is its youngest frame that can count, or NULL. 0 only where there is no memory. */
@@ -154,8 +159,9 @@ static out_of_line uint32_t walk_any(struct tracer *tracer, FRAME *f, struct wal
     if (changed == 0 && top->top == frame_instr(frames[0])) {
         for (size_t i = 0; i < stack->count; i++)
             walk_mark(tracer, frames[i]);
+        const uint32_t tally = top->tally;
         walk_link_all(tracer, stack, known);
-        return top->tally;
+        return tally;
     }
     uint32_t tally = walk_up(tracer, stack, changed != 0 ? changed : 1, base);
     walk_link_all(tracer, stack, known);

@@ -131,6 +131,13 @@ static void a_deep_stack_gets_room_and_keeps_its_entries(void **state) {
     }
     mirror_grow(&mirrors, UINT32_MAX); /* there is an end to it */
     assert_true(mirrors.current->slots <= (size_t)1 << 20);
+    assert_int_equal(mirrors_switch(&mirrors, thread_at(2)), STATUS_OK);
+    write_entry(&mirrors, frame_at(0), 44);
+    for (int i = 0; i < 40; i++)
+        mirror_widen(&mirrors);
+    assert_true(mirrors.current->slots <= (size_t)1 << 14);
+    assert_true(has_entry(&mirrors, frame_at(0), 44));
+    assert_int_equal(mirrors_switch(&mirrors, thread_at(1)), STATUS_OK);
     assert_true(has_entry(&mirrors, frame_at(0), 42));
     mirrors_fini(&mirrors);
     assert_int_equal(vmem_bytes(&account), 0);

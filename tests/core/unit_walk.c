@@ -29,6 +29,7 @@
  *   steps made without end                                     ever_new_calls_are_collected
  *   ... or one that knows a tally come to rest                 random programs
  *   unchanged frames not marked, tables that do not grow       a_walk_looks_at_..., a_deep_stack_is_...
+ *   ... or not for those that push each other out              frames_that_push_each_other_out_...
  */
 #include "fake_program.h"
 
@@ -367,6 +368,31 @@ static void a_walk_looks_at_the_changed_frames_only(void **state) {
     }
 }
 
+/* A marked frame and three that cannot be, at the same place of the table: each walk pushed out what the next one needed. */
+static void frames_that_push_each_other_out_get_more_room(void **state) {
+    (void)state;
+    static struct world world;
+    for (uint32_t frames = 1; frames <= 25; frames += 24) {
+        begin(&world, frames);
+        call(&world, &world.codes[0], UNITS - 1, 1);
+        (void)steps_of_walk(&world);
+        const size_t slots = world.tracer.mirrors.current->slots;
+        for (size_t i = 1; i <= 3; i++) {
+            now(&world)->used = slots * i;
+            call(&world, &world.codes[4], UNITS - 1, 1); /* a class body */
+        }
+        for (uint32_t i = 0; i < 12; i++) {
+            call(&world, &world.codes[0], UNITS - 1, 1);
+            (void)steps_of_walk(&world);
+            leave(&world);
+        }
+        call(&world, &world.codes[0], UNITS - 1, 1);
+        assert_in_range(steps_of_walk(&world), 1, 4); /* to its caller, and down the links */
+        assert_in_range(world.tracer.mirrors.current->slots, slots, slots * 64);
+        end(&world);
+    }
+}
+
 static void a_deep_stack_is_known_on_the_way_back(void **state) {
     (void)state;
     static struct world world;
@@ -592,6 +618,7 @@ int main(void) {
         cmocka_unit_test(marks_of_an_earlier_start_are_not_believed),
         cmocka_unit_test(a_stack_of_thousands_is_walked_to_its_bottom),
         cmocka_unit_test(a_walk_looks_at_the_changed_frames_only),
+        cmocka_unit_test(frames_that_push_each_other_out_get_more_room),
         cmocka_unit_test(a_deep_stack_is_known_on_the_way_back),
         cmocka_unit_test(random_programs_with_marks_and_all_frames),
         cmocka_unit_test(random_programs_with_marks_and_one_frame),
