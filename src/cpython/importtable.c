@@ -22,6 +22,7 @@ enum { JUMP_SLOT = -1, GLOB_DAT = -2, ABS64 = -3 }; /* no relocation has these n
 /* What of a module is needed; all borrowed from the loader. */
 struct module {
     const struct dl_phdr_info *info;
+    const ElfW(Dyn) * dynamic; /* NULL: none */
     const ElfW(Sym) * symbols;
     const char *names;
     uintptr_t plt, rela; /* tables of relocations; 0: none */
@@ -58,8 +59,8 @@ bool importtable_holds(const struct dl_phdr_info *info, uintptr_t address) {
     return segment_holds(info, address, 0);
 }
 
-static void read_dynamic(struct module *module, const ElfW(Dyn) * dynamic) {
-    for (; dynamic->d_tag != DT_NULL; dynamic++) {
+static void read_dynamic(struct module *module) {
+    for (const ElfW(Dyn) *dynamic = module->dynamic; dynamic->d_tag != DT_NULL; dynamic++) {
         uintptr_t pointer = relocated(module->info, dynamic->d_un.d_ptr);
         switch (dynamic->d_tag) {
         case DT_SYMTAB:
@@ -90,19 +91,30 @@ static void read_dynamic(struct module *module, const ElfW(Dyn) * dynamic) {
 static void read_headers(struct module *module) {
     const struct dl_phdr_info *info = module->info;
     uintptr_t in_page = platform_page_size() - 1;
-    const ElfW(Dyn) *dynamic = NULL;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
         uintptr_t start = info->dlpi_addr + header->p_vaddr;
         if (header->p_type == PT_DYNAMIC)
-            dynamic = (const ElfW(Dyn) *)start;
+            module->dynamic = (const ElfW(Dyn) *)start;
         if (header->p_type == PT_GNU_RELRO) {
             module->relro_start = start & ~in_page;
             module->relro_end = (start + header->p_memsz) & ~in_page;
         }
     }
-    if (dynamic != NULL)
-        read_dynamic(module, dynamic);
+    if (module->dynamic != NULL)
+        read_dynamic(module);
+}
+
+bool importtable_needs(const struct dl_phdr_info *info, const char *file) {
+    struct module module = {.info = info};
+    read_headers(&module);
+    const char *slash = strrchr(file, '/'), *name = slash != NULL ? slash + 1 : file;
+    for (const ElfW(Dyn) *entry = module.dynamic; entry != NULL && entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_NEEDED && module.names != NULL &&
+            strcmp(module.names + entry->d_un.d_val, name) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* --- one slot -------------------------------------------------------------------------------------------------------- */

@@ -42,5 +42,7 @@ void importtable_redirect(const struct dl_phdr_info *info, const struct redirect
                           struct redirected *result);
 /* Is this address in the module? */
 bool importtable_holds(const struct dl_phdr_info *info, uintptr_t address);
+/* Was the module linked to the library that lies in this file? */
+bool importtable_needs(const struct dl_phdr_info *info, const char *file);
 
 #endif

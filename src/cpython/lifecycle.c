@@ -14,6 +14,7 @@
 #include "foreign.h"
 #include "hooks.h"
 #include "reftrace.h"
+#include "resident.h"
 #include "symhook.h"
 #include "threadstate.h"
 
@@ -44,6 +45,17 @@ static void after_fork(void) {
     symhook_after_fork();
 }
 
+/* glibc's pthread_atfork is a few instructions that it links into each module, behind all else, where they keep 40 KB of code
+ * in the memory of each traced program that it never runs. So what these call is called here; the Linux Standard Base
+ * describes it. */
+#if defined(__GLIBC__)
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *module);
+extern void *__dso_handle __attribute__((visibility("hidden")));
+static int at_fork(void) { return __register_atfork(before_fork, after_fork, after_fork, __dso_handle); }
+#else
+static int at_fork(void) { return pthread_atfork(before_fork, after_fork, after_fork); }
+#endif
+
 int engine_init(PyObject *module) {
     static bool done;
     if (done)
@@ -54,7 +66,7 @@ int engine_init(PyObject *module) {
         return -1;
     }
     tracer_init(&the_tracer);
-    if (pthread_atfork(before_fork, after_fork, after_fork) != 0) {
+    if (at_fork() != 0) {
         PyErr_NoMemory();
         return -1;
     }
@@ -120,6 +132,7 @@ int engine_start(int nframe) {
     limit = nframe;
     reftrace_start(!safe);
     foreign_start(!safe);
+    resident_trim();
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include "threadstate.h"
+#include "importtable.h"
 
 intptr_t threadstate_distance;
 
@@ -16,26 +17,21 @@ intptr_t threadstate_distance;
 struct tls_block {
     uintptr_t inside; /* in: an address in the module's text */
     char *start;      /* out: NULL where the thread has none (yet) */
-    size_t size;
+    size_t size;      /* bytes */
+    const char *file; /* the module's; borrowed from the loader */
 };
 
 static int find_block(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
     struct tls_block *block = context;
-    bool ours = false;
-    size_t tls_size = 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        uintptr_t start = info->dlpi_addr + header->p_vaddr;
-        if (header->p_type == PT_LOAD && block->inside - start < header->p_memsz)
-            ours = true;
-        if (header->p_type == PT_TLS)
-            tls_size = header->p_memsz;
-    }
-    if (!ours)
+    if (!importtable_holds(info, block->inside))
         return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_TLS)
+            block->size = info->dlpi_phdr[i].p_memsz;
+    }
     block->start = info->dlpi_tls_data;
-    block->size = tls_size;
+    block->file = info->dlpi_name;
     return 1;
 }
 
@@ -60,7 +56,19 @@ static void *distance_elsewhere(void *unused) {
     return block.start != NULL ? (void *)(block.start - thread_pointer()) : NULL;
 }
 
-static bool block_is_static(const struct tls_block *block) {
+/* The program comes first of all modules, and has no name. */
+static int is_of_program(struct dl_phdr_info *info, size_t size, void *context) {
+    (void)size;
+    const struct tls_block *block = context;
+    bool found = importtable_holds(info, block->inside) || importtable_needs(info, block->file);
+    return info->dlpi_name[0] == '\0' && found ? 1 : -1;
+}
+
+/* What is loaded with the program has its block beside each thread's pointer. Of anything else a thread must tell, which
+ * costs a hundred kilobytes: its stack, and the code that ends threads. */
+static bool block_is_static(struct tls_block *block) {
+    if (dl_iterate_phdr(is_of_program, block) == 1)
+        return true;
     pthread_t thread;
     void *distance = NULL;
     if (pthread_create(&thread, NULL, distance_elsewhere, NULL) != 0)

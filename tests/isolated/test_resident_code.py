@@ -14,15 +14,15 @@ from fresh_process import check
 RESIDENT = """
 import asyncio, json, sys
 import memtally._core
-sizes = {"Size:": 0, "Rss:": 0}
+sizes = {}  # of the module's segments: {(permissions, offset in the file): {"Size:": KiB, "Rss:": KiB}}
 with open("/proc/self/smaps") as file:
     for line in file:
         first, second, *rest = line.split()
         if not first.endswith(":"):
-            ours = "x" in second and rest[-1].endswith(memtally._core.__file__.rpartition("/")[2])
-        elif ours and first in sizes:
-            sizes[first] += int(second)
-print(sizes["Rss:"] / sizes["Size:"])
+            ours = rest[-1:] and rest[-1].endswith(memtally._core.__file__.rpartition("/")[2])
+            segment = (second, int(rest[0], 16)) if ours else None
+        elif segment and first in ("Size:", "Rss:"):
+            sizes.setdefault(segment, {})[first] = int(second)
 """
 
 
@@ -32,4 +32,27 @@ print(sizes["Rss:"] / sizes["Size:"])
 def test_tracing_alone_leaves_most_of_the_code_on_the_disk(frames: int) -> None:
     # A third is what runs. Linux maps 16 pages around each one that is touched, so it may be half; where the
     # code is scattered (src/meson.build has the order) it is nearly all.
-    assert 0 < float(check(RESIDENT, "-X", f"memtally={frames}")) < 0.7
+    code = (
+        RESIDENT
+        + "(code,) = [s for k, s in sizes.items() if 'x' in k[0]]; print(code['Rss:'] / code['Size:'])"
+    )
+    assert 0 < float(check(code, "-X", f"memtally={frames}")) < 0.7
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="needs /proc/self/smaps")
+def test_what_the_loader_reads_once_leaves_memory() -> None:
+    # Headers, symbols and relocations begin the file; a linker may put code into the same segment.
+    code = RESIDENT + "print([s['Rss:'] for k, s in sizes.items() if k == ('r--p', 0)] or [0])"
+    assert check(code, "-X", "memtally").strip() == "[0]"
+
+
+def test_what_left_memory_comes_back_where_it_is_read() -> None:
+    check("""
+import memtally
+for _ in range(3):
+    memtally.start(5)
+    held = [bytes(n) for n in range(1000)]
+    assert "Start tracing" in memtally.start.__doc__
+    assert memtally.take_snapshot().statistics("lineno")[0].count > 500
+    memtally.stop()
+""")
