@@ -8,17 +8,11 @@
 """
 
 from memtally import _interpreter as _interpreter  # first: it may refuse
+from memtally._core import _format_size as _format_size
+from memtally._core import _get_object_traceback as _get_object_traceback
+from memtally._core import _get_traces as _get_traces
+from memtally._core import _normalize_filename as _normalize_filename
 from memtally._core import (
-    BaseFilter,
-    Branch,
-    DomainFilter,
-    Filter,
-    Frame,
-    Snapshot,
-    Statistic,
-    StatisticDiff,
-    Trace,
-    Traceback,
     capabilities,
     clear_traces,
     get_object_traceback,
@@ -26,19 +20,30 @@ from memtally._core import (
     get_traced_memory,
     get_tracemalloc_memory,
     is_tracing,
-    measure,
     reset_peak,
     start,
     stop,
     take_snapshot,
 )
-from memtally._core import _format_size as _format_size
-from memtally._core import _get_object_traceback as _get_object_traceback
-from memtally._core import _get_traces as _get_traces
-from memtally._core import _normalize_filename as _normalize_filename
-from memtally._core import _Traces as _Traces
-from memtally._include import get_include
-from memtally._standin import Replacement, replace_tracemalloc, restore_tracemalloc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from memtally._core import (
+        BaseFilter,
+        Branch,
+        DomainFilter,
+        Filter,
+        Frame,
+        Snapshot,
+        Statistic,
+        StatisticDiff,
+        Trace,
+        Traceback,
+        measure,
+    )
+    from memtally._core import _Traces as _Traces
+    from memtally._include import get_include
+    from memtally._standin import Replacement, replace_tracemalloc, restore_tracemalloc
 
 __version__ = "0.1.0"
 
@@ -71,9 +76,27 @@ __all__ = [
     "take_snapshot",
 ]
 
+_ELSEWHERE = {
+    "get_include": "_include",
+    "Replacement": "_standin",
+    "replace_tracemalloc": "_standin",
+    "restore_tracemalloc": "_standin",
+}
+"""Where a name that comes late is; the others are in _core."""
+
 
 def __getattr__(name: str) -> object:
-    """Modules that programs patch through the standard module; memtally loads them when it needs them."""
+    """What a program that is only traced never asks for comes with the first question for it.
+
+    Also fnmatch and linecache, which programs patch through the standard module.
+    """
     if name in ("fnmatch", "linecache"):
         return __import__(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__ and name != "_Traces":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = __import__(f"{__name__}.{_ELSEWHERE.get(name, '_core')}", fromlist=[name])
+    return globals().setdefault(name, getattr(home, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -134,18 +134,21 @@ def _start() -> "Plan | None":
     frames = _requested_frames()
     if frames == 0 and (sys.flags.ignore_environment or RUN_VARIABLE not in os.environ):
         return None
-    import memtally
+    from memtally import _core
 
-    if memtally.is_tracing():
+    if _core.is_tracing():
         return None
     joined = _join_run()
     if joined and joined.as_tracemalloc:
-        memtally.replace_tracemalloc()
+        from memtally import replace_tracemalloc
+
+        replace_tracemalloc()
     frames = joined.frames if joined else frames
     if frames == 0:
         return None
     try:
-        memtally.start(frames)
+        # A run takes snapshots, and the classes for that are no part of the program: they come before.
+        (_core.start if joined else _core._start_early)(frames)
     except Exception as error:
         if sys.stderr:
             print(f"memtally: not tracing: {str(error) or type(error).__name__}", file=sys.stderr)

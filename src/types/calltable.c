@@ -183,13 +183,13 @@ static PyObject *table_object(struct state *state, const struct calltable *table
 }
 
 PyObject *call_table(PyObject *module, PyObject *args) {
-    struct state *state = PyModule_GetState(module);
+    struct state *state = state_with_types(module);
     struct inputs inputs = {.count = 0}; /* what is read from files is in memory while the table is made */
     struct calltable table = {.count = 0};
     PyObject *snapshots, *views, *result = NULL;
     struct calltable_cut cut;
-    if (!PyArg_ParseTuple(args, "O!O!IIf:_call_table", &PyTuple_Type, &snapshots, &PyTuple_Type, &views,
-                          &cut.enough, &cut.most, &cut.least))
+    if (state == NULL || !PyArg_ParseTuple(args, "O!O!IIf:_call_table", &PyTuple_Type, &snapshots,
+                                           &PyTuple_Type, &views, &cut.enough, &cut.most, &cut.least))
         return NULL;
     if (inputs_init(state, &inputs, snapshots, views) == 0) {
         bool compared = PyTuple_GET_SIZE(snapshots) > 1;

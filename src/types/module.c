@@ -2,6 +2,9 @@
  *
  * Lives in the main interpreter only, because the tracer is one for the process. Functions check their
  * arguments, call the engine (engine.h) and wrap what it gives. Needs the GIL.
+ *
+ * The types are made by start(), before it traces, or when something first asks for one: 60 KB that a program never pays
+ * for which is traced from its first line (_start_early) and asks for nothing.
  */
 #include "types.h"
 
@@ -11,6 +14,31 @@ enum { MOST_FRAMES = UINT16_MAX };
 
 static struct state *module_state(PyObject *module) { return PyModule_GetState(module); }
 
+#define TYPE(name) &name##_spec, offsetof(struct state, name##_type)
+
+static const struct type_entry {
+    PyType_Spec *spec;
+    size_t place; /* of the type, in the module's state */
+    bool is_filter;
+} all_types[] = {
+    {TYPE(names), false},       {TYPE(views), false},     {TYPE(traces_iterator), false},
+    {TYPE(frame), false},       {TYPE(traceback), false}, {TYPE(trace), false},
+    {TYPE(traces), false},      {TYPE(statistic), false}, {TYPE(statistic_diff), false},
+    {TYPE(snapshot), false},    {TYPE(branch), false},    {TYPE(measurement), false},
+    {TYPE(base_filter), false}, {TYPE(filter), true},     {TYPE(domain_filter), true},
+};
+enum { TYPE_COUNT = sizeof all_types / sizeof *all_types };
+
+/* What a type is called in the module; NULL: nothing, it is only used. */
+static const char *public_name(const struct type_entry *entry) {
+    const char *name = entry->spec->name + strlen("memtally.");
+    return strchr(name, '.') == NULL ? name : NULL;
+}
+
+static PyTypeObject **type_place(struct state *state, const struct type_entry *entry) {
+    return (PyTypeObject **)(void *)((char *)state + entry->place);
+}
+
 /* --- tracing --- */
 
 PyDoc_STRVAR(start_doc,
@@ -19,7 +47,7 @@ PyDoc_STRVAR(start_doc,
              "Does nothing while tracing already. Raises ValueError where nframe is not in 1 .. 65535, and\n"
              "MemoryError. Call it from any thread.");
 
-static PyObject *start(PyObject *Py_UNUSED(module), PyObject *args) {
+static PyObject *start_early(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *number = NULL;
     long nframe = 1;
     int overflow = 0;
@@ -36,6 +64,10 @@ static PyObject *start(PyObject *Py_UNUSED(module), PyObject *args) {
     if (engine_start((int)nframe) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+static PyObject *start(PyObject *module, PyObject *args) {
+    return state_with_types(module) == NULL ? NULL : start_early(module, args);
 }
 
 PyDoc_STRVAR(stop_doc, "stop($module, /)\n--\n\n"
@@ -139,7 +171,8 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *args, PyObject
     PyObject *object;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:get_object_traceback", keywords, &object))
         return NULL;
-    return find_traceback(module_state(module), object);
+    struct state *state = state_with_types(module);
+    return state == NULL ? NULL : find_traceback(state, object);
 }
 
 PyDoc_STRVAR(get_object_traceback_raw_doc,
@@ -147,7 +180,8 @@ PyDoc_STRVAR(get_object_traceback_raw_doc,
              "The same as a tuple of (filename, lineno), most recent first, or None.");
 
 static PyObject *get_object_traceback_raw(PyObject *module, PyObject *object) {
-    PyObject *traceback = find_traceback(module_state(module), object);
+    struct state *state = state_with_types(module);
+    PyObject *traceback = state == NULL ? NULL : find_traceback(state, object);
     if (traceback == NULL || traceback == Py_None)
         return traceback;
     PyObject *frames = traceback_frames((struct traceback *)traceback);
@@ -165,12 +199,15 @@ PyDoc_STRVAR(get_traces_doc,
 static PyObject *get_traces(PyObject *module, PyObject *Py_UNUSED(unused)) {
     if (!engine_is_tracing())
         return PyList_New(0);
+    struct state *state = state_with_types(module);
+    if (state == NULL)
+        return NULL;
     const bool wanted[VIEW_COUNT] = {[VIEW_LIVE] = true};
     struct moment moment;
     if (engine_freeze(wanted, &moment) < 0)
         return NULL;
     struct snapshot *columns = moment.views[VIEW_LIVE];
-    struct names *names = names_for(module_state(module), columns->paths);
+    struct names *names = names_for(state, columns->paths);
     PyObject *list = names == NULL ? NULL : rows_list(names, columns);
     Py_XDECREF(names);
     snapshot_release(columns);
@@ -251,10 +288,10 @@ PyDoc_STRVAR(
 
 static PyObject *take_snapshot(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"view", NULL};
-    struct state *state = module_state(module);
+    struct state *state = state_with_types(module);
     PyObject *name = NULL;
     enum view view = VIEW_LIVE;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:take_snapshot", keywords, &name) ||
+    if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:take_snapshot", keywords, &name) ||
         (name != NULL && view_from_name(name, &view) < 0))
         return NULL;
     int on = tracing(state);
@@ -283,6 +320,19 @@ static PyObject *format_size_function(PyObject *Py_UNUSED(module), PyObject *arg
 
 static PyObject *normalize_filename_function(PyObject *Py_UNUSED(module), PyObject *filename) {
     return normalize_filename(filename);
+}
+
+/* Called for names that are not in the module's dict: one of a type, made now or soon; or nothing. */
+static PyObject *find_name(PyObject *module, PyObject *name) {
+    for (size_t i = 0; i < TYPE_COUNT && PyUnicode_Check(name); i++) {
+        const char *known = public_name(&all_types[i]);
+        if (known == NULL || PyUnicode_CompareWithASCIIString(name, known) != 0)
+            continue;
+        struct state *state = state_with_types(module);
+        PyObject *type = state == NULL ? NULL : (PyObject *)*type_place(state, &all_types[i]);
+        return type == NULL || PyModule_AddObjectRef(module, known, type) < 0 ? NULL : Py_NewRef(type);
+    }
+    return PyErr_Format(PyExc_AttributeError, "module 'memtally._core' has no attribute %R", name);
 }
 
 #define KEYWORDS(function) (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS
@@ -319,49 +369,31 @@ static PyMethodDef module_methods[] = {
     {"_format_size", format_size_function, METH_VARARGS, "_format_size($module, size, sign, /)\n--\n\n"},
     {"_normalize_filename", normalize_filename_function, METH_O,
      "_normalize_filename($module, filename, /)\n--\n\n"},
+    {"_start_early", start_early, METH_VARARGS, "_start_early($module, nframe=1, /)\n--\n\n"},
     {"_soon", soon, METH_O, "_soon($module, function, /)\n--\n\n"},
     {"_remind", remind, METH_O, "_remind($module, signum, /)\n--\n\n"},
     {"_relent", relent, METH_NOARGS, "_relent($module, /)\n--\n\n"},
+    {"__getattr__", find_name, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 /* --- making the module --- */
 
-static int add_type(PyObject *module, PyTypeObject **place, PyType_Spec *spec, PyTypeObject *base) {
-    *place = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, (PyObject *)base);
-    return *place == NULL ? -1 : 0;
-}
-
 static int add_types(PyObject *module, struct state *state) {
-    return add_type(module, &state->names_type, &names_spec, NULL) < 0 ||
-                   add_type(module, &state->views_type, &views_spec, NULL) < 0 ||
-                   add_type(module, &state->traces_iterator_type, &traces_iterator_spec, NULL) < 0 ||
-                   add_type(module, &state->frame_type, &frame_spec, NULL) < 0 ||
-                   add_type(module, &state->traceback_type, &traceback_spec, NULL) < 0 ||
-                   add_type(module, &state->trace_type, &trace_spec, NULL) < 0 ||
-                   add_type(module, &state->traces_type, &traces_spec, NULL) < 0 ||
-                   add_type(module, &state->statistic_type, &statistic_spec, NULL) < 0 ||
-                   add_type(module, &state->statistic_diff_type, &statistic_diff_spec, NULL) < 0 ||
-                   add_type(module, &state->snapshot_type, &snapshot_spec, NULL) < 0 ||
-                   add_type(module, &state->branch_type, &branch_spec, NULL) < 0 ||
-                   add_type(module, &state->measurement_type, &measurement_spec, NULL) < 0 ||
-                   add_type(module, &state->base_filter_type, &base_filter_spec, NULL) < 0 ||
-                   add_type(module, &state->filter_type, &filter_spec, state->base_filter_type) < 0 ||
-                   add_type(module, &state->domain_filter_type, &domain_filter_spec,
-                            state->base_filter_type) < 0
-               ? -1
-               : 0;
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        const struct type_entry *entry = &all_types[i];
+        PyObject *base = entry->is_filter ? (PyObject *)state->base_filter_type : NULL;
+        PyObject *type = PyType_FromModuleAndSpec(module, entry->spec, base);
+        if (type == NULL)
+            return -1;
+        *type_place(state, entry) = (PyTypeObject *)type;
+    }
+    return 0;
 }
 
-static int publish_types(PyObject *module, const struct state *state) {
-    PyTypeObject *const types[] = {
-        state->frame_type,     state->traceback_type,      state->trace_type,    state->traces_type,
-        state->statistic_type, state->statistic_diff_type, state->snapshot_type, state->base_filter_type,
-        state->filter_type,    state->domain_filter_type,  state->branch_type,   state->measurement_type};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (PyModule_AddType(module, types[i]) < 0)
-            return -1;
-    return 0;
+static void clear_types(struct state *state) {
+    for (size_t i = 0; i < TYPE_COUNT; i++)
+        Py_CLEAR(*type_place(state, &all_types[i]));
 }
 
 /* index, count and so on of collections.abc.Sequence, which work on any sequence; and isinstance() of it. */
@@ -412,6 +444,25 @@ static int add_all_slots(const struct state *state) {
                : 0;
 }
 
+/* Another thread may make them meanwhile, since code in Python runs: then these are dropped, and those stay. */
+struct state *state_with_types(PyObject *module) {
+    struct state *state = module_state(module);
+    if (state == NULL) /* made by hand, and never executed */
+        PyErr_SetString(PyExc_ImportError, "memtally._core was not imported by import");
+    if (state == NULL || state->frame_type != NULL)
+        return state;
+    struct state made = *state;
+    if (add_types(module, &made) < 0 || make_sequences(&made) < 0 || add_all_slots(&made) < 0) {
+        clear_types(&made);
+        return NULL;
+    }
+    if (state->frame_type != NULL)
+        clear_types(&made);
+    else
+        *state = made;
+    return state;
+}
+
 static int remember_own(PyObject *module, struct state *state) {
     state->package_name = PyUnicode_FromString("memtally");
     state->own_is_tracing = attribute(module, "is_tracing");
@@ -433,31 +484,15 @@ static int module_exec(PyObject *module) {
     }
     if (engine_init(module) < 0) /* first: it may refuse the interpreter */
         return -1;
-    if (add_types(module, state) < 0 || publish_types(module, state) < 0 || make_sequences(state) < 0 ||
-        add_all_slots(state) < 0 || remember_own(module, state) < 0)
-        return -1;
-    return 0;
+    return remember_own(module, state);
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     struct state *state = module_state(module);
     if (state == NULL)
         return 0;
-    Py_VISIT((PyObject *)state->names_type);
-    Py_VISIT((PyObject *)state->views_type);
-    Py_VISIT((PyObject *)state->traces_iterator_type);
-    Py_VISIT((PyObject *)state->frame_type);
-    Py_VISIT((PyObject *)state->traceback_type);
-    Py_VISIT((PyObject *)state->trace_type);
-    Py_VISIT((PyObject *)state->traces_type);
-    Py_VISIT((PyObject *)state->statistic_type);
-    Py_VISIT((PyObject *)state->statistic_diff_type);
-    Py_VISIT((PyObject *)state->snapshot_type);
-    Py_VISIT((PyObject *)state->base_filter_type);
-    Py_VISIT((PyObject *)state->filter_type);
-    Py_VISIT((PyObject *)state->domain_filter_type);
-    Py_VISIT((PyObject *)state->branch_type);
-    Py_VISIT((PyObject *)state->measurement_type);
+    for (size_t i = 0; i < TYPE_COUNT; i++)
+        Py_VISIT((PyObject *)*type_place(state, &all_types[i]));
     Py_VISIT(state->own_is_tracing);
     Py_VISIT(state->own_get_limit);
     Py_VISIT(state->own_get_traces);
@@ -468,21 +503,7 @@ static int module_clear(PyObject *module) {
     struct state *state = module_state(module);
     if (state == NULL)
         return 0;
-    Py_CLEAR(state->names_type);
-    Py_CLEAR(state->views_type);
-    Py_CLEAR(state->traces_iterator_type);
-    Py_CLEAR(state->frame_type);
-    Py_CLEAR(state->traceback_type);
-    Py_CLEAR(state->trace_type);
-    Py_CLEAR(state->traces_type);
-    Py_CLEAR(state->statistic_type);
-    Py_CLEAR(state->statistic_diff_type);
-    Py_CLEAR(state->snapshot_type);
-    Py_CLEAR(state->base_filter_type);
-    Py_CLEAR(state->filter_type);
-    Py_CLEAR(state->domain_filter_type);
-    Py_CLEAR(state->branch_type);
-    Py_CLEAR(state->measurement_type);
+    clear_types(state);
     Py_CLEAR(state->own_is_tracing);
     Py_CLEAR(state->own_get_limit);
     Py_CLEAR(state->own_get_traces);

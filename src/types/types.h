@@ -28,6 +28,10 @@ struct state {
     struct names *shared_names; /* borrowed: of the tracer's call paths; names_dealloc clears it */
 };
 
+/* module.c: for functions of the module, which may be called before there are types. NULL with an exception set. */
+struct state *state_with_types(PyObject *module);
+
+/* Of an object whose type is ours. */
 static inline struct state *state_of(PyObject *self) {
     PyObject *module = PyType_GetModuleByDef(Py_TYPE(self), &memtally_module);
     return module == NULL ? NULL : PyModule_GetState(module);

@@ -168,6 +168,8 @@ def wave(most, lengths):
     for block, length in held.items():
         assert ctypes.string_at(block, length) == bytes([length % 251]) * length
         free(block)
+mt.start()  # the first time it makes its classes
+mt.stop()
 for malloc, _, free, _ in DOMAINS.values():
     for most, lengths in ((3000, (48, 49)), (6000, (1, 513)), (2000, (497, 513)), (5000, (1, 17))):
         before = blocks()
@@ -220,6 +222,8 @@ def churn():
         for block in held:
             free(block)
 churn()
+mt.start()  # the first time it makes its classes
+mt.stop()
 for _ in range(3):
     before = blocks()
     mt.start()

@@ -167,8 +167,9 @@ def test_a_startup_file_left_behind_costs_one_line_where_tracing_was_asked_for(b
 @pytest.mark.parametrize(("text", "told"), [("'no room'", "no room"), ("", "MemoryError")])
 def test_tracing_that_cannot_start_costs_one_line(bare, text, told):
     broken(bare)
-    (bare.site_packages / "memtally" / "__init__.py").write_text(
-        f"def is_tracing(): return False\ndef start(frames): raise MemoryError({text})\n"
+    (bare.site_packages / "memtally" / "__init__.py").write_text("")
+    (bare.site_packages / "memtally" / "_core.py").write_text(
+        f"def is_tracing(): return False\ndef _start_early(frames): raise MemoryError({text})\n"
     )
     done = bare.run("-X", "memtally", "-c", "print('runs')", path="")
     assert (done.stdout, done.returncode) == ("runs\n", 0)
