@@ -16,7 +16,7 @@ static struct codemap_entry *find(const struct codemap *map, uint64_t key) {
 }
 
 status codemap_init(struct codemap *map, struct vmem *account) {
-    *map = (struct codemap){NULL, FIRST_ENTRIES, 0, account};
+    *map = (struct codemap){.size = FIRST_ENTRIES, .account = account};
     map->entries = vmem_map(account, FIRST_ENTRIES * sizeof *map->entries);
     return map->entries != NULL ? STATUS_OK : STATUS_NOMEM;
 }
@@ -36,7 +36,8 @@ bool codemap_get(const struct codemap *map, uintptr_t instr, uint32_t *site) {
 bool codemap_knows(const struct codemap *map, uintptr_t code) { return find(map, code | 1)->key != 0; }
 
 static cold_path status grow(struct codemap *map) {
-    struct codemap bigger = {NULL, map->size + map->size / 4 + 1, map->count, map->account};
+    struct codemap bigger = *map;
+    bigger.size += map->size / 4 + 1;
     bigger.entries = vmem_map(map->account, bigger.size * sizeof *bigger.entries);
     if (bigger.entries == NULL)
         return STATUS_NOMEM;
@@ -82,7 +83,17 @@ static void remove_entry(struct codemap *map, struct codemap_entry *entry) {
     map->count--;
 }
 
+struct linetable_place *codemap_place(struct codemap *map, uintptr_t code, int first_line, uint32_t unit) {
+    if (map->reading != code || map->place.unit > unit) {
+        map->reading = code;
+        map->place = (struct linetable_place){.line = first_line};
+    }
+    return &map->place;
+}
+
 void codemap_forget(struct codemap *map, uintptr_t code) {
+    if (map->reading == code)
+        map->reading = 0;
     struct codemap_entry *entry = find(map, code | 1);
     if (entry->key == 0)
         return;

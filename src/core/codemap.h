@@ -4,6 +4,7 @@
  *   code | 1 -> its first instr      the instructions of one code object are linked through their offsets,
  *                                    so that codemap_forget drops them all
  * Instructions are 2-aligned and code objects 16-aligned, so their keys never meet.
+ * Besides, how far the line table of the code object last asked about was read: a module's body runs through its own once.
  * The table grows by a quarter; an entry's home is proportional to its hash, so that any size will do.
  * Owns its table (vmem). Protected by the main interpreter's GIL. Get and put O(1) expected; forget O(its entries).
  * Fails with NOMEM, unchanged.
@@ -11,6 +12,7 @@
 #ifndef MEMTALLY_CODEMAP_H
 #define MEMTALLY_CODEMAP_H
 
+#include "linetable.h"
 #include "vmem.h"
 
 struct codemap_entry {
@@ -25,6 +27,8 @@ struct codemap {
     size_t size;
     size_t count;
     struct vmem *account; /* borrowed */
+    uintptr_t reading;    /* the code object of `place`; 0: none */
+    struct linetable_place place;
 };
 
 nodiscard status codemap_init(struct codemap *map, struct vmem *account);
@@ -34,6 +38,8 @@ bool codemap_get(const struct codemap *map, uintptr_t instr, uint32_t *site);
 nodiscard status codemap_put(struct codemap *map, uintptr_t code, uintptr_t instr, uint32_t site);
 bool codemap_knows(const struct codemap *map, uintptr_t code);
 void codemap_forget(struct codemap *map, uintptr_t code);
+/* Where to read on in the line table of a code object, which whoever asks sees to it that is forgotten when it dies. */
+struct linetable_place *codemap_place(struct codemap *map, uintptr_t code, int first_line, uint32_t unit);
 bool codemap_check(const struct codemap *map);
 
 #endif

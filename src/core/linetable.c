@@ -43,17 +43,20 @@ static int64_t next_delta(struct cursor *c, uint32_t kind) {
     return delta;
 }
 
-uint32_t linetable_line(const uint8_t *table, size_t length, int first_line, uint32_t unit) {
-    struct cursor c = {table, table + length};
-    int64_t line = first_line;
-    uint64_t end = 0;
+uint32_t linetable_line(const uint8_t *table, size_t length, struct linetable_place *place, uint32_t unit) {
+    struct cursor c = {table + (place->offset < length ? place->offset : length), table + length};
     while (c.at < c.end) {
-        uint32_t head = next_byte(&c);
-        uint32_t kind = (head >> 3) & 15;
-        end += (head & 7) + 1;
-        line += next_delta(&c, kind);
-        if (unit < end)
+        const size_t offset = (size_t)(c.at - table);
+        const uint32_t head = next_byte(&c), kind = (head >> 3) & 15;
+        const uint64_t end = place->unit + (head & 7) + 1;
+        const int64_t line = place->line + next_delta(&c, kind);
+        if (unit < end) {
+            place->offset = offset;
             return kind != NO_LINE && line > 0 && line <= INT32_MAX ? (uint32_t)line : 0;
+        }
+        place->unit = end;
+        place->line = line;
     }
+    place->offset = length;
     return 0;
 }

@@ -22,7 +22,7 @@ static char *put_utf8(char *out, uint32_t c) {
     return out + length;
 }
 
-static status intern_wide(struct callpaths *paths, PyObject *string, uint32_t *id) {
+static cold_path status intern_wide(struct callpaths *paths, PyObject *string, uint32_t *id) {
     char few[1024] = "", *bytes = few;
     int kind = (int)PyUnicode_KIND(string);
     const void *data = PyUnicode_DATA(string);
@@ -53,30 +53,42 @@ static status intern_name(struct callpaths *paths, PyObject *name, uint32_t *id)
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
-static uint32_t line_of(PyCodeObject *code, uintptr_t instr) {
-    intptr_t offset = (intptr_t)(instr - (uintptr_t)_PyCode_CODE(code));
+/* What an instruction is called. `codes`: where to read on in its line table, or NULL. */
+static uint32_t line_of(PyCodeObject *code, uintptr_t instr, struct codemap *codes) {
+    const intptr_t offset = (intptr_t)(instr - (uintptr_t)_PyCode_CODE(code));
     if (offset < 0)
         return code->co_firstlineno > 0 ? (uint32_t)code->co_firstlineno : 0;
+    const uint32_t unit = (uint32_t)offset / sizeof(_Py_CODEUNIT);
+    struct linetable_place begin = {.line = code->co_firstlineno}, *place = &begin;
+    if (codes != NULL)
+        place = codemap_place(codes, (uintptr_t)code, code->co_firstlineno, unit);
     const uint8_t *table = (const uint8_t *)PyBytes_AS_STRING(code->co_linetable);
-    size_t length = (size_t)PyBytes_GET_SIZE(code->co_linetable);
-    return linetable_line(table, length, code->co_firstlineno, (uint32_t)offset / sizeof(_Py_CODEUNIT));
+    return linetable_line(table, (size_t)PyBytes_GET_SIZE(code->co_linetable), place, unit);
 }
 
-status code_site_locked(struct callpaths *paths, PyCodeObject *code, uintptr_t instr, uint32_t *site) {
-    struct site content = {.line = line_of(code, instr)};
+static status site_locked(struct callpaths *paths, PyCodeObject *code, uint32_t line, uint32_t *site) {
+    struct site content = {.line = line};
     status result = intern_name(paths, code->co_filename, &content.file);
     if (result == STATUS_OK)
         result = intern_name(paths, code->co_qualname, &content.function);
     return result == STATUS_OK ? site_intern_locked(paths, &content, site) : result;
 }
 
+status code_site_locked(struct callpaths *paths, PyCodeObject *code, uintptr_t instr, uint32_t *site) {
+    return site_locked(paths, code, line_of(code, instr, NULL), site);
+}
+
 status code_site_known(struct tracer *tracer, PyCodeObject *code, uintptr_t instr, uint32_t *site) {
     if (codemap_get(&tracer->codes, instr, site))
         return STATUS_OK;
+    status result = STATUS_OK;
+    if (!codemap_knows(&tracer->codes, (uintptr_t)code))
+        result = tracer_watch_code(tracer,
+                                   (uintptr_t)code); /* first: its end must be told to codemap_place, too */
+    if (result != STATUS_OK)
+        return result;
     lock_acquire(&tracer->paths->lock);
-    status result = code_site_locked(tracer->paths, code, instr, site);
+    result = site_locked(tracer->paths, code, line_of(code, instr, &tracer->codes), site);
     lock_release(&tracer->paths->lock);
-    if (result == STATUS_OK && !codemap_knows(&tracer->codes, (uintptr_t)code))
-        result = tracer_watch_code(tracer, (uintptr_t)code);
     return result == STATUS_OK ? codemap_put(&tracer->codes, (uintptr_t)code, instr, *site) : result;
 }

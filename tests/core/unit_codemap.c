@@ -84,6 +84,31 @@ static void site_0_is_a_site_like_any_other(void **state) {
     codemap_fini(&map);
 }
 
+static bool begins(const struct linetable_place *place, int first_line) {
+    return place->offset == 0 && place->unit == 0 && place->line == first_line;
+}
+
+static void reading_begins_anew_for_other_code_and_for_what_was_passed(void **state) {
+    (void)state;
+    struct codemap map;
+    assert_int_equal(codemap_init(&map, &account), STATUS_OK);
+    const struct linetable_place far = {.offset = 40, .unit = 20, .line = 9};
+    struct linetable_place *place = codemap_place(&map, code_at(1), 7, 3);
+    assert_true(begins(place, 7));
+    *place = far;
+    place = codemap_place(&map, code_at(1), 7, 20);
+    assert_int_equal(place->offset, 40);
+    assert_true(begins(codemap_place(&map, code_at(1), 7, 19), 7));
+    *place = far;
+    assert_true(begins(codemap_place(&map, code_at(2), 8, 20), 8));
+    *place = far;
+    codemap_forget(&map, code_at(1)); /* another one */
+    assert_int_equal(codemap_place(&map, code_at(2), 8, 20)->offset, 40);
+    codemap_forget(&map, code_at(2)); /* its address may be some other code's from now on */
+    assert_true(begins(codemap_place(&map, code_at(2), 5, 20), 5));
+    codemap_fini(&map);
+}
+
 static void an_instruction_may_lie_far_behind_its_code(void **state) {
     (void)state;
     struct codemap map;
@@ -131,6 +156,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sites_are_known_until_their_code_dies),
         cmocka_unit_test(site_0_is_a_site_like_any_other),
+        cmocka_unit_test(reading_begins_anew_for_other_code_and_for_what_was_passed),
         cmocka_unit_test(an_instruction_may_lie_far_behind_its_code),
         cmocka_unit_test(every_request_may_fail),
     };

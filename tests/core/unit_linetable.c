@@ -17,7 +17,8 @@ static const uint8_t *before_the_wall(const uint8_t *bytes, size_t length) {
 }
 
 static uint32_t line_of(const uint8_t *bytes, size_t length, int first, uint32_t unit) {
-    return linetable_line(before_the_wall(bytes, length), length, first, unit);
+    struct linetable_place place = {.line = first};
+    return linetable_line(before_the_wall(bytes, length), length, &place, unit);
 }
 
 static void each_kind_of_entry_gives_its_line(void **state) {
@@ -136,6 +137,30 @@ static void random_tables_give_the_lines_they_were_made_of(void **state) {
     }
 }
 
+static void reading_goes_on_from_the_place_where_it_stopped(void **state) {
+    (void)state;
+    static struct builder b;
+    uint64_t random = 23;
+    for (int round = 0; round < 300; round++) {
+        int32_t first = 1 + (int32_t)support_below(&random, 1000), line = first;
+        b.length = b.units = 0;
+        for (uint32_t i = 0; i < 50; i++)
+            add_entry(&b, &random, &line);
+        const uint8_t *table = before_the_wall(b.bytes, b.length);
+        struct linetable_place place = {.line = first};
+        for (uint32_t unit = 0; unit < b.units; unit += support_below(&random, 12)) {
+            assert_int_equal(linetable_line(table, b.length, &place, unit), b.lines[unit]);
+            assert_true(place.unit <= unit && unit < place.unit + 8);
+            assert_int_equal(linetable_line(table, b.length, &place, unit),
+                             b.lines[unit]); /* the place is before it */
+        }
+        assert_int_equal(linetable_line(table, b.length, &place, b.units), 0);
+        assert_int_equal(place.offset, b.length);
+        assert_int_equal(linetable_line(table, b.length, &place, b.units + 5), 0);
+        assert_int_equal(linetable_line(table, b.length / 2, &place, b.units + 5), 0); /* no such place */
+    }
+}
+
 static void damaged_tables_are_never_read_past_their_end(void **state) {
     (void)state;
     uint64_t random = 22;
@@ -187,6 +212,7 @@ int main(void) {
         cmocka_unit_test(each_kind_of_entry_gives_its_line),
         cmocka_unit_test(tables_that_cpython_wrote_are_read_as_it_reads_them),
         cmocka_unit_test(random_tables_give_the_lines_they_were_made_of),
+        cmocka_unit_test(reading_goes_on_from_the_place_where_it_stopped),
         cmocka_unit_test(damaged_tables_are_never_read_past_their_end),
         cmocka_unit_test(lines_that_cannot_be_are_0),
     };
