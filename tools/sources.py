@@ -6,8 +6,9 @@
 A list stands between `NAME = files(` and the next line that begins with `)`; memtally/meson.build is nothing
 but lists.
 
-The C files of src/core and src/types have two lists: what runs in every traced program, and what runs only
-where somebody asks for something. The linker puts the former together (src/meson.build says why).
+The C files of each folder have two lists: what runs in every traced program, and what runs only where
+somebody asks for something, or something seldom happens. The linker puts the former together
+(src/meson.build says why).
 """
 
 import collections.abc
@@ -19,9 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGED = (".py", ".pyi", ".typed", ".html", ".css", ".js", ".txt")
 MAIN = re.compile(r"^int\s+main\s*\(", re.MULTILINE)
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
-HOOKS = ROOT / "src" / "cpython" / "hooks.c"
-IMPORTING = ("module.c", "slots.c")
-"""What runs of src/types when the module is imported."""
+CPYTHON = ROOT / "src" / "cpython"
+HOOKS = CPYTHON / "hooks.c"
+IMPORTING = ROOT / "src" / "types" / "module.c"
+SELDOM = ("apart.c", "collect.c", "measure.c", "remind.c", "report.c", "soon.c", "sort.c")
+"""What src/cpython/hooks.c reaches, and most programs do not."""
 
 
 def reached(start: pathlib.Path) -> set[pathlib.Path]:
@@ -39,16 +42,19 @@ def reached(start: pathlib.Path) -> set[pathlib.Path]:
 
 def wanted() -> collections.abc.Iterator[tuple[pathlib.Path, str, list[str]]]:
     """Yields (the meson.build, the name of the list, the files that belong into it)."""
-    first = reached(HOOKS) | {ROOT / "src" / "types" / name for name in IMPORTING}
+    always = {
+        path for path in reached(HOOKS) | set(CPYTHON.rglob("*.c")) | {IMPORTING} if path.name not in SELDOM
+    }
     for folder, name, members in (
-        ("cpython", "cpython_sources", (True, False)),
+        ("cpython", "cpython_sources", (True,)),
+        ("cpython", "seldom_sources", (False,)),
         ("core", "tracing_sources", (True,)),
         ("core", "report_sources", (False,)),
         ("types", "module_sources", (True,)),
         ("types", "types_sources", (False,)),
     ):
         place = ROOT / "src" / folder
-        paths = [path for path in place.rglob("*.c") if (path in first) in members]
+        paths = [path for path in place.rglob("*.c") if (path in always) in members]
         yield place / "meson.build", name, [path.relative_to(place).as_posix() for path in paths]
     place = ROOT / "tests" / "core"
     programs = {path.name: bool(MAIN.search(path.read_text(encoding="utf-8"))) for path in place.glob("*.c")}

@@ -275,7 +275,7 @@ hot_inline void *any_malloc(PyMemAllocatorEx *under, size_t size, size_t announc
     return block;
 }
 
-static out_of_line void *malloc_after_a_look(PyMemAllocatorEx *under, size_t size) {
+static cold_path void *malloc_after_a_look(PyMemAllocatorEx *under, size_t size) {
     look_again();
     return any_malloc(under, size, size);
 }
@@ -288,7 +288,7 @@ hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t siz
     return any_malloc(under, size, objects ? size : 0);
 }
 
-hot_inline void *object_calloc(PyMemAllocatorEx *under, bool objects, size_t count, size_t size) {
+static out_of_line void *object_calloc(PyMemAllocatorEx *under, size_t count, size_t size, bool objects) {
     size_t bytes;
     bool fits = !__builtin_mul_overflow(count, size, &bytes);
     size_t announced = objects ? bytes : 0;
@@ -385,7 +385,7 @@ hot_inline void *resize_kept(PyMemAllocatorEx *under, void *old, const struct pa
 }
 
 /* Under the main GIL nobody else can get the old address in this partition before we know how it went. */
-hot_inline void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size) {
+static out_of_line void *object_realloc(PyMemAllocatorEx *under, void *old, size_t size) {
     if (old == NULL)
         return object_malloc(under, false, size);
     if (unlikely(threadstate_near() != the_tracer.fast_thread))
@@ -457,7 +457,7 @@ hot_inline void object_free(PyMemAllocatorEx *under, void *block) {
     }                                                                                                        \
     static void *name##_calloc(void *context, size_t count, size_t size) {                                   \
         (void)context;                                                                                       \
-        return object_calloc(&hooks_below[domain], (domain) == PYMEM_DOMAIN_OBJ, count, size);               \
+        return object_calloc(&hooks_below[domain], count, size, (domain) == PYMEM_DOMAIN_OBJ);               \
     }                                                                                                        \
     static void *name##_realloc(void *context, void *old, size_t size) {                                     \
         (void)context;                                                                                       \

@@ -59,32 +59,26 @@ bool importtable_holds(const struct dl_phdr_info *info, uintptr_t address) {
     return segment_holds(info, address, 0);
 }
 
+/* The number that a tag has in the dynamic section; 0: none. */
+static uintptr_t number_of(const struct module *module, ElfW(Sxword) tag) {
+    const ElfW(Dyn) *entry = module->dynamic;
+    while (entry->d_tag != DT_NULL && entry->d_tag != tag)
+        entry++;
+    return entry->d_tag == tag ? entry->d_un.d_val : 0;
+}
+
+static uintptr_t pointer_of(const struct module *module, ElfW(Sxword) tag) {
+    uintptr_t pointer = number_of(module, tag);
+    return pointer != 0 ? relocated(module->info, pointer) : 0;
+}
+
 static void read_dynamic(struct module *module) {
-    for (const ElfW(Dyn) *dynamic = module->dynamic; dynamic->d_tag != DT_NULL; dynamic++) {
-        uintptr_t pointer = relocated(module->info, dynamic->d_un.d_ptr);
-        switch (dynamic->d_tag) {
-        case DT_SYMTAB:
-            module->symbols = (const ElfW(Sym) *)pointer;
-            break;
-        case DT_STRTAB:
-            module->names = (const char *)pointer;
-            break;
-        case DT_JMPREL:
-            module->plt = pointer;
-            break;
-        case DT_PLTRELSZ:
-            module->plt_bytes = dynamic->d_un.d_val;
-            break;
-        case DT_RELA:
-            module->rela = pointer;
-            break;
-        case DT_RELASZ:
-            module->rela_bytes = dynamic->d_un.d_val;
-            break;
-        default:
-            break;
-        }
-    }
+    module->symbols = (const ElfW(Sym) *)pointer_of(module, DT_SYMTAB);
+    module->names = (const char *)pointer_of(module, DT_STRTAB);
+    module->plt = pointer_of(module, DT_JMPREL);
+    module->plt_bytes = number_of(module, DT_PLTRELSZ);
+    module->rela = pointer_of(module, DT_RELA);
+    module->rela_bytes = number_of(module, DT_RELASZ);
 }
 
 /* The loader protects whole pages: what is left of the last one stays writable. */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 enum { MOST_HOOKS = 16, MOST_PASSES = 20 };
 
@@ -64,7 +65,7 @@ static void note_refusal(const struct dl_phdr_info *info, int error) {
 /* Our own module calls the originals; the kernel's own has no slots. */
 static bool is_left_out(const struct dl_phdr_info *info) {
     return importtable_holds(info, (uintptr_t)on_dlsym) ||
-           (info->dlpi_name != NULL && strstr(info->dlpi_name, "linux-vdso") != NULL);
+           importtable_holds(info, getauxval(AT_SYSINFO_EHDR));
 }
 
 static int visit_module(struct dl_phdr_info *info, size_t size, void *context) {

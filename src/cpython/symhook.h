@@ -23,7 +23,7 @@
 #include "../core/base.h"
 
 struct symhook {
-    const char *name;      /* lives as long as the process */
+    char name[32]; /* in here and not in the constants, which need not be in memory for it (resident.h) */
     uintptr_t original;    /* where the symbol is defined; 0: not found, the hook has no effect */
     uintptr_t replacement; /* what slots are to hold instead; stays callable after symhook_remove */
     bool by_name;          /* dlsym gives the replacement too: to callers that may keep it for good */

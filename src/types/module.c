@@ -465,9 +465,9 @@ struct state *state_with_types(PyObject *module) {
 
 static int remember_own(PyObject *module, struct state *state) {
     state->package_name = PyUnicode_FromString("memtally");
-    state->own_is_tracing = attribute(module, "is_tracing");
-    state->own_get_limit = attribute(module, "get_traceback_limit");
-    state->own_get_traces = attribute(module, "_get_traces");
+    state->own_is_tracing = PyObject_GetAttrString(module, "is_tracing");
+    state->own_get_limit = PyObject_GetAttrString(module, "get_traceback_limit");
+    state->own_get_traces = PyObject_GetAttrString(module, "_get_traces");
     return state->package_name == NULL || state->own_is_tracing == NULL || state->own_get_limit == NULL ||
                    state->own_get_traces == NULL
                ? -1
