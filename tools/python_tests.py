@@ -2,7 +2,9 @@
 
 import collections.abc
 import os
+import pathlib
 import shlex
+import tempfile
 import xml.etree.ElementTree as ElementTree
 
 import environment
@@ -11,15 +13,15 @@ from steps import Counts, say
 
 def run(words: collections.abc.Sequence[str] = ()) -> Counts:
     """Runs pytest over WORDS and ARGS (over tests/ where both are empty), its output shown as it comes."""
-    report = environment.BUILD / "pytest.xml"
-    report.unlink(missing_ok=True)
-    command = [environment.tool("pytest"), "-q", f"--junitxml={report}"]
     slow = os.environ.get("SLOW", "") not in ("", "0")
-    if not slow:
-        command += ["-m", "not slow"]
-    code = environment.run([*command, *words, *shlex.split(os.environ.get("ARGS", ""))])
-    counts = read(report) if report.exists() else Counts()
-    if code != 0 and not counts.failed:
+    with tempfile.TemporaryDirectory() as folder:  # of its own: several may run in this checkout at once
+        report = pathlib.Path(folder) / "pytest.xml"
+        command = [environment.tool("pytest"), "-q", f"--junitxml={report}"]
+        if not slow:
+            command += ["-m", "not slow"]
+        code = environment.run([*command, *words, *shlex.split(os.environ.get("ARGS", ""))])
+        counts = read(report) if report.exists() else Counts()
+    if not counts.failed and (code != 0 or not counts.passed + counts.skipped):
         say(f"pytest: FAILED with exit code {code}")
         counts.failed += 1
     if not slow:
