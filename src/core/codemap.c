@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { FIRST_ENTRIES = SIZED(1024, 4) };
+enum { FIRST_ENTRIES = SIZED(256, 4) };
 
 static size_t home(uint64_t key, size_t size) { return ring_first(hash_mix(key), size); }
 
@@ -33,20 +33,29 @@ bool codemap_get(const struct codemap *map, uintptr_t instr, uint32_t *site) {
     return entry->key != 0;
 }
 
+bool codemap_asked(struct codemap *map, uintptr_t instr) {
+    const size_t bit = home(instr, ASKED_BITS);
+    const uint64_t mask = UINT64_C(1) << bit % 64;
+    const bool asked = (map->asked[bit / 64] & mask) != 0;
+    map->asked[bit / 64] |= mask;
+    return asked;
+}
+
 bool codemap_knows(const struct codemap *map, uintptr_t code) { return find(map, code | 1)->key != 0; }
 
 static cold_path status grow(struct codemap *map) {
-    struct codemap bigger = *map;
-    bigger.size += map->size / 4 + 1;
-    bigger.entries = vmem_map(map->account, bigger.size * sizeof *bigger.entries);
-    if (bigger.entries == NULL)
+    struct codemap_entry *const old = map->entries;
+    const size_t old_size = map->size, size = old_size + old_size / 4 + 1;
+    struct codemap_entry *const entries = vmem_map(map->account, size * sizeof *entries);
+    if (entries == NULL)
         return STATUS_NOMEM;
-    for (size_t i = 0; i < map->size; i++) {
-        if (map->entries[i].key != 0)
-            *find(&bigger, map->entries[i].key) = map->entries[i];
+    map->entries = entries;
+    map->size = size;
+    for (size_t i = 0; i < old_size; i++) {
+        if (old[i].key != 0)
+            *find(map, old[i].key) = old[i];
     }
-    vmem_unmap(map->account, map->entries, map->size * sizeof *map->entries);
-    *map = bigger;
+    vmem_unmap(map->account, old, old_size * sizeof *old);
     return STATUS_OK;
 }
 

@@ -90,5 +90,7 @@ status code_site_known(struct tracer *tracer, PyCodeObject *code, uintptr_t inst
     lock_acquire(&tracer->paths->lock);
     result = site_locked(tracer->paths, code, line_of(code, instr, &tracer->codes), site);
     lock_release(&tracer->paths->lock);
-    return result == STATUS_OK ? codemap_put(&tracer->codes, (uintptr_t)code, instr, *site) : result;
+    if (result != STATUS_OK || !codemap_asked(&tracer->codes, instr))
+        return result;
+    return codemap_put(&tracer->codes, (uintptr_t)code, instr, *site);
 }

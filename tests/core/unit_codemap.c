@@ -84,6 +84,22 @@ static void site_0_is_a_site_like_any_other(void **state) {
     codemap_fini(&map);
 }
 
+static void what_is_asked_for_again_is_known_to_be(void **state) {
+    (void)state;
+    struct codemap map;
+    assert_int_equal(codemap_init(&map, &account), STATUS_OK);
+    uint32_t first = 0;
+    for (uint32_t unit = 0; unit < 16; unit++) {
+        first += !codemap_asked(&map, instr_at(0, unit));
+        assert_true(codemap_asked(&map, instr_at(0, unit)));
+    }
+    assert_true(first > 8); /* few of so few share a bit */
+    codemap_fini(&map);
+    assert_int_equal(codemap_init(&map, &account), STATUS_OK);
+    assert_false(codemap_asked(&map, instr_at(0, 0)));
+    codemap_fini(&map);
+}
+
 static bool begins(const struct linetable_place *place, int first_line) {
     return place->offset == 0 && place->unit == 0 && place->line == first_line;
 }
@@ -156,6 +172,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sites_are_known_until_their_code_dies),
         cmocka_unit_test(site_0_is_a_site_like_any_other),
+        cmocka_unit_test(what_is_asked_for_again_is_known_to_be),
         cmocka_unit_test(reading_begins_anew_for_other_code_and_for_what_was_passed),
         cmocka_unit_test(an_instruction_may_lie_far_behind_its_code),
         cmocka_unit_test(every_request_may_fail),
