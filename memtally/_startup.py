@@ -1,6 +1,6 @@
 """Starts tracing before the program's first line, as `-X memtally[=N]`, `MEMTALLY=N` or `memtally run` ask.
 
-memtally-startup.pth imports this module while the interpreter's site module runs, and only when one of them
+memtally-startup.pth calls begin() while the interpreter's site module runs, and only when one of them
 does. A number of frames that cannot be used ends the process with status 1, as the standard tracer's
 switches do; anything else that goes wrong costs one line on stderr and leaves the interpreter untouched.
 
@@ -155,4 +155,16 @@ def _start() -> "Plan | None":
     return joined
 
 
-joined = _start()
+def begin() -> "Plan | None":
+    """Do what was asked for; the plan of the run that this interpreter takes part in.
+
+    Only the first time: site reads the .pth file again where its folder is named twice. Where there is no such
+    plan, this module goes: it would take 17 KB of each traced program, and nothing asks for it any more.
+    """
+    package = vars(sys.modules["memtally"])
+    joined = None if "_begun" in package else _start()
+    package["_begun"] = True
+    if joined is None:
+        sys.modules.pop(__name__, None)
+        package.pop("_startup", None)
+    return joined

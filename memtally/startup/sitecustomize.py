@@ -43,10 +43,11 @@ def _import_startup() -> None:
     sys.path.insert(0, home)
     try:
         startup = importlib.import_module("memtally._startup")
-        if startup.joined:
+        joined = startup.begin()
+        if joined:
             rest = os.environ.get("PYTHONPATH", "")
             path = _HERE + os.pathsep + rest if rest else _HERE
-            startup.hand_down("PYTHONPATH", path, rest, visible=startup.joined.follow)
+            startup.hand_down("PYTHONPATH", path, rest, visible=joined.follow)
     except ImportError as error:
         if error.name and sys.stderr:  # no name: a sub-interpreter, where memtally is not to be imported
             print("memtally: not tracing:", error, file=sys.stderr)

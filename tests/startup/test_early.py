@@ -19,6 +19,23 @@ def test_a_program_that_asks_for_nothing_has_no_classes() -> None:
     check(f"{CLASSES}assert classes() == [], classes()", "-X", "memtally=5")
 
 
+def test_what_began_the_tracing_is_gone() -> None:
+    check(
+        """
+import sys
+ours = {name for name in sys.modules if name.startswith("memtally")}
+assert ours == {"memtally", "memtally._core", "memtally._interpreter"}, ours
+import memtally
+assert not hasattr(memtally, "_startup") and memtally.get_traceback_limit() == 5
+memtally.stop()
+from memtally._startup import begin, parse_frames  # as memtally's own commands do
+assert begin() is None and not memtally.is_tracing() and parse_frames("7") == 7
+""",
+        "-X",
+        "memtally=5",
+    )
+
+
 def test_the_classes_come_with_the_first_question_and_are_the_same_from_then_on() -> None:
     check(
         f"""{CLASSES}
