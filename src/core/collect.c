@@ -31,15 +31,10 @@ static size_t most_idle(const struct tracer *tracer, size_t room) {
     return count < room ? count : room + 1;
 }
 
-static int keep_order(const void *owner, uint64_t a, uint64_t b) {
-    (void)owner, (void)a, (void)b;
-    return 0;
-}
-
 static status plan_init(struct plan *plan, struct tracer *tracer, size_t room) {
     struct vmem *memory = &tracer->memory;
     *plan = (struct plan){.tracer = tracer, .old = tracer->paths, .ends = callpaths_ends(tracer->paths)};
-    plan->idle = (struct sort_first){.most = most_idle(tracer, room), .order = keep_order};
+    plan->idle = (struct sort_first){.most = most_idle(tracer, room)};
     plan->nodes = vmem_map(memory, plan->ends.nodes * sizeof *plan->nodes);
     plan->sites = vmem_map(memory, plan->ends.sites * sizeof *plan->sites);
     plan->names = vmem_map(memory, plan->ends.strings * sizeof *plan->names);

@@ -33,7 +33,7 @@ void sort_top(struct sort_item *items, struct sort_item *spare, size_t count, si
 struct sort_first {
     struct sort_item *items; /* borrowed; room for `most` */
     size_t most, count;
-    sort_order order; /* as that of sort_top */
+    sort_order order; /* as that of sort_top; NULL: none */
     const void *owner;
 };
 
