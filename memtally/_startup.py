@@ -158,8 +158,8 @@ def _start() -> "Plan | None":
 def begin() -> "Plan | None":
     """Do what was asked for; the plan of the run that this interpreter takes part in.
 
-    Only the first time: site reads the .pth file again where its folder is named twice. Where there is no such
-    plan, this module goes: it would take 17 KB of each traced program, and nothing asks for it any more.
+    Only the first time: site reads the .pth file again where its folder is named twice. Where there is no
+    such plan, this module goes: it would take 17 KB of each traced program, and nothing asks for it any more.
     """
     package = vars(sys.modules["memtally"])
     joined = None if "_begun" in package else _start()

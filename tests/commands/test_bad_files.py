@@ -133,6 +133,8 @@ def test_ctrl_c_at_any_moment_leaves_nothing_but_one_line(tmp_path, large):
         if process.returncode == 130:
             interrupted += 1
             assert said == "memtally: interrupted\n"
+        elif process.returncode == 0:
+            whole *= 0.7  # the first run was slower than this one, or had less of the machine
         assert os.listdir(tmp_path) == ["out"]
         assert (tmp_path / "out").read_bytes() in (b"before", expected)
     assert interrupted > 0

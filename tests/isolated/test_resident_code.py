@@ -30,8 +30,8 @@ with open("/proc/self/smaps") as file:
 @pytest.mark.skipif(resource.getpagesize() != 4096, reason="with large pages all of it is a few of them")
 @pytest.mark.parametrize("frames", [1, 25])
 def test_tracing_alone_leaves_most_of_the_code_on_the_disk(frames: int) -> None:
-    # Less than a third is what runs. Linux maps 16 pages around each one that is touched, and more where it keeps
-    # the file in large pieces, so it may be two thirds at some addresses; where the code is scattered
+    # Less than a third is what runs. Linux maps 16 pages around each one that is touched, and more where it
+    # keeps the file in large pieces, so it may be two thirds at some addresses; where the code is scattered
     # (src/meson.build has the order) it is nearly all at any.
     code = (
         RESIDENT
