@@ -24,7 +24,7 @@ CPYTHON = ROOT / "src" / "cpython"
 HOOKS = CPYTHON / "hooks.c"
 IMPORTING = ROOT / "src" / "types" / "module.c"
 SELDOM = ("apart.c", "collect.c", "measure.c", "remind.c", "report.c", "soon.c", "sort.c")
-"""What src/cpython/hooks.c reaches, and most programs do not."""
+"""What the rule would put first, and most traced programs never run."""
 
 
 def reached(start: pathlib.Path) -> set[pathlib.Path]:

@@ -70,11 +70,12 @@ hot_inline uint64_t hash_mix(uint64_t key) {
 }
 
 /* The places of a table of any size below 2^32: where the upper half of a hash leads, in proportion to it; the one behind a
- * place; and how many steps it is from one to another. */
+ * place; how many steps it is from one to another; and the size of the next larger table, by a quarter. */
 static inline size_t ring_first(uint64_t hash, size_t size) { return (hash >> 32) * size >> 32; }
 static inline size_t ring_next(size_t place, size_t size) { return place + 1 < size ? place + 1 : 0; }
 static inline size_t ring_distance(size_t from, size_t to, size_t size) {
     return to >= from ? to - from : to + size - from;
 }
+static inline size_t ring_larger(size_t size) { return size + size / 4 + 1; }
 
 #endif

@@ -45,7 +45,7 @@ bool codemap_knows(const struct codemap *map, uintptr_t code) { return find(map,
 
 static cold_path status grow(struct codemap *map) {
     struct codemap_entry *const old = map->entries;
-    const size_t old_size = map->size, size = old_size + old_size / 4 + 1;
+    const size_t old_size = map->size, size = ring_larger(old_size);
     struct codemap_entry *const entries = vmem_map(map->account, size * sizeof *entries);
     if (entries == NULL)
         return STATUS_NOMEM;

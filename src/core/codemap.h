@@ -3,9 +3,9 @@
  *   instr -> site                    one entry an instruction that was seen in tracebacks more than once
  *   code | 1 -> its first instr      the instructions of one code object are linked through their offsets,
  *                                    so that codemap_forget drops them all
+ * Instructions are 2-aligned and code objects 16-aligned, so their keys never meet.
  * Most instructions of a program's start are asked for once, and never again: the first time only a bit remembers it, one of
  * 32,768 by hash. Where all are set, or two share one, an instruction is kept the first time.
- * Instructions are 2-aligned and code objects 16-aligned, so their keys never meet.
  * Besides, how far the line table of the code object last asked about was read: a module's body runs through its own once.
  * The table grows by a quarter; an entry's home is proportional to its hash, so that any size will do.
  * Owns its table (vmem). Protected by the main interpreter's GIL. Get and put O(1) expected; forget O(its entries).

@@ -54,7 +54,7 @@ status idtable_reserve_id(struct idtable *table, idtable_hash hash, const void *
         return STATUS_OK;
     size_t size = table->size;
     if (!has_room)
-        size = size < LARGE ? size + size / 4 + 1 : size * 2;
+        size = size < LARGE ? ring_larger(size) : size * 2;
     struct idtable larger;
     status result = make(&larger, table->account, size, is_narrow);
     if (result != STATUS_OK)

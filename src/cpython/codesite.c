@@ -53,7 +53,7 @@ static status intern_name(struct callpaths *paths, PyObject *name, uint32_t *id)
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
-/* What an instruction is called. `codes`: where to read on in its line table, or NULL. */
+/* The line of an instruction. `codes`: knows where to read on in its line table; NULL: from the beginning. */
 static uint32_t line_of(PyCodeObject *code, uintptr_t instr, struct codemap *codes) {
     const intptr_t offset = (intptr_t)(instr - (uintptr_t)_PyCode_CODE(code));
     if (offset < 0)
@@ -81,10 +81,10 @@ status code_site_locked(struct callpaths *paths, PyCodeObject *code, uintptr_t i
 status code_site_known(struct tracer *tracer, PyCodeObject *code, uintptr_t instr, uint32_t *site) {
     if (codemap_get(&tracer->codes, instr, site))
         return STATUS_OK;
+    /* First: once its line table was read, its end must be told of. */
     status result = STATUS_OK;
     if (!codemap_knows(&tracer->codes, (uintptr_t)code))
-        result = tracer_watch_code(tracer,
-                                   (uintptr_t)code); /* first: its end must be told to codemap_place, too */
+        result = tracer_watch_code(tracer, (uintptr_t)code);
     if (result != STATUS_OK)
         return result;
     lock_acquire(&tracer->paths->lock);

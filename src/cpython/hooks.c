@@ -288,6 +288,7 @@ hot_inline void *object_malloc(PyMemAllocatorEx *under, bool objects, size_t siz
     return any_malloc(under, size, objects ? size : 0);
 }
 
+/* One for both domains, as is object_realloc: a few instructions more, and 6 KB less of code in each traced program. */
 static out_of_line void *object_calloc(PyMemAllocatorEx *under, size_t count, size_t size, bool objects) {
     size_t bytes;
     bool fits = !__builtin_mul_overflow(count, size, &bytes);

@@ -45,7 +45,7 @@ static void after_fork(void) {
     symhook_after_fork();
 }
 
-/* glibc's pthread_atfork is a few instructions that it links into each module, behind all else, where they keep 40 KB of code
+/* glibc's pthread_atfork is a few instructions that it links into each module, behind all else, where they keep 32 KB of code
  * in the memory of each traced program that it never runs. So what these call is called here; the Linux Standard Base
  * describes it. */
 #if defined(__GLIBC__)

@@ -114,16 +114,21 @@ static void add_entry(struct builder *b, uint64_t *random, int32_t *line) {
         b->lines[b->units++] = kind == 15 ? 0 : (uint32_t)*line;
 }
 
+/* A table of so many entries; returns the line that it begins with. */
+static int32_t make_table(struct builder *b, uint64_t *random, uint32_t entries) {
+    int32_t first = 1 + (int32_t)support_below(random, 1000), line = first;
+    b->length = b->units = 0;
+    for (uint32_t i = 0; i < entries; i++)
+        add_entry(b, random, &line);
+    return first;
+}
+
 static void random_tables_give_the_lines_they_were_made_of(void **state) {
     (void)state;
     static struct builder b;
     uint64_t random = 21;
     for (int round = 0; round < 300; round++) {
-        int32_t first = 1 + (int32_t)support_below(&random, 1000), line = first;
-        uint32_t entries = support_below(&random, 100);
-        b.length = b.units = 0;
-        for (uint32_t i = 0; i < entries; i++)
-            add_entry(&b, &random, &line);
+        const int32_t first = make_table(&b, &random, support_below(&random, 100));
         for (uint32_t unit = 0; unit < b.units; unit++)
             assert_int_equal(line_of(b.bytes, b.length, first, unit), b.lines[unit]);
         assert_int_equal(line_of(b.bytes, b.length, first, b.units), 0);
@@ -142,10 +147,7 @@ static void reading_goes_on_from_the_place_where_it_stopped(void **state) {
     static struct builder b;
     uint64_t random = 23;
     for (int round = 0; round < 300; round++) {
-        int32_t first = 1 + (int32_t)support_below(&random, 1000), line = first;
-        b.length = b.units = 0;
-        for (uint32_t i = 0; i < 50; i++)
-            add_entry(&b, &random, &line);
+        const int32_t first = make_table(&b, &random, 50);
         const uint8_t *table = before_the_wall(b.bytes, b.length);
         struct linetable_place place = {.line = first};
         for (uint32_t unit = 0; unit < b.units; unit += support_below(&random, 12)) {
